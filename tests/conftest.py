@@ -1,0 +1,22 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# A screen must look the same wherever the tests run.
+for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL", "TEXTUAL_DRIVER", "FORCE_COLOR"):
+    os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared test data; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("TRIAGE_SHARED", ROOT.parent / "shared"))
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"shared test data is absent ({folder}); set TRIAGE_SHARED to its folder")
+    return folder

@@ -1,0 +1,70 @@
+"""An event: one ECS document, its place in the order of things, and its identity."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+
+from triage import times
+from triage.fields import Doc, lookup
+
+# (time, tiebreaker, source, position): time in ns since 1970; tiebreaker is event.sequence or the
+# record id, 0 without; source is the path of the log; position the place of the record in it.
+Order = tuple[int, int, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A log record as the rest of the program sees it: ECS, whatever it was before."""
+
+    id: str  # event.id, else a BLAKE2b of the content
+    order: Order
+    doc: Doc  # nested ECS
+
+    @property
+    def time(self) -> int:
+        """Nanoseconds since 1970 by which the event is ordered."""
+        return self.order[0]
+
+
+def order_of(doc: Doc, source: str, position: int) -> Order | None:
+    """The event's place in the order of things, or None where it has no usable time.
+
+    Order is by ``event.created`` (the writing clock: Windows ``SystemTime``) where the record has
+    one, else by ``@timestamp``: in real Sysmon logs up to a third of the connections carry a
+    ``UtcTime`` before that of their own process start.
+    """
+    event = doc.get("event")
+    created = event.get("created") if event.__class__ is dict else lookup(doc, "event.created")
+    time = times.parse(created) if created is not None else None
+    if time is None:
+        time = times.parse(doc.get("@timestamp"))
+        if time is None:
+            return None
+    return time, _tiebreaker(doc), source, position
+
+
+def _tiebreaker(doc: Doc) -> int:
+    for name in ("event.sequence", "winlog.record_id"):
+        found = lookup(doc, name)
+        try:
+            if found is not None:
+                return int(found)
+        except (TypeError, ValueError):
+            continue
+    return 0
+
+
+def identity(doc: Doc) -> str:
+    """``event.id`` where the record has one, else a BLAKE2b (16 bytes, hex) of its content.
+
+    Content, not place: the same record read twice, from a copy or after a crash, is the same
+    event. Key order does not count.
+    """
+    given = lookup(doc, "event.id")
+    if isinstance(given, str) and given:
+        return given
+    body = orjson.dumps(doc, option=orjson.OPT_SORT_KEYS, default=str)
+    return hashlib.blake2b(body, digest_size=16).hexdigest()

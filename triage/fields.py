@@ -1,0 +1,98 @@
+"""Reading a field of an event document: nested objects, dotted keys and arrays mean the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Doc = dict[str, Any]
+
+
+def lookup(doc: Doc, name: str) -> Any:
+    """The value of field ``name`` ("process.parent.name"), or None where it is missing.
+
+    Nested objects and dotted keys are equal (``{"a.b": 1}`` is ``{"a": {"b": 1}}``, also part
+    way down). A field under an array of objects gives the list of all its values. An empty list
+    or a list of nulls is missing. A list of one value is that value.
+    """
+    found = doc.get(name)
+    if found is None and "." in name:
+        found = _descend(doc, name.split("."), 0)
+    if found.__class__ is list:
+        return _flatten(found)
+    return None if found.__class__ is dict else found
+
+
+def _descend(node: Any, parts: list[str], start: int) -> Any:
+    if node.__class__ is list:
+        found = [value for item in node if (value := _descend(item, parts, start)) is not None]
+        return found or None
+    if node.__class__ is not dict:
+        return None
+    if start == len(parts):
+        return None
+    # The common case first: one key a part. Then any dotted key that spans several parts.
+    for end in range(start + 1, len(parts) + 1):
+        key = parts[start] if end == start + 1 else ".".join(parts[start:end])
+        child = node.get(key)
+        if child is None:
+            continue
+        if end == len(parts):
+            return child
+        found = _descend(child, parts, end)
+        if found is not None:
+            return found
+    return None
+
+
+def _flatten(found: list[Any]) -> Any:
+    flat: list[Any] = []
+    stack = found[::-1]
+    while stack:
+        value = stack.pop()
+        if value.__class__ is list:
+            stack.extend(value[::-1])
+        elif value is not None and value.__class__ is not dict:
+            flat.append(value)
+    if not flat:
+        return None
+    return flat[0] if len(flat) == 1 else flat
+
+
+def values(doc: Doc, name: str) -> list[Any]:
+    """All values of field ``name`` as a list: empty where it is missing."""
+    found = lookup(doc, name)
+    if found is None:
+        return []
+    return found if found.__class__ is list else [found]
+
+
+def first_text(doc: Doc, *names: str) -> str:
+    """The first value, as text, of the first of ``names`` that has one; "" where none has."""
+    for name in names:
+        found = values(doc, name)
+        if found:
+            return str(found[0])
+    return ""
+
+
+def flatten(doc: Doc, prefix: str = "") -> dict[str, Any]:
+    """All leaves of a document by dotted name, in document order; lists stay lists."""
+    flat: dict[str, Any] = {}
+    for key, value in doc.items():
+        name = f"{prefix}{key}"
+        if value.__class__ is dict:
+            flat.update(flatten(value, f"{name}."))
+        else:
+            flat[name] = value
+    return flat
+
+
+def put(doc: Doc, name: str, value: Any) -> None:
+    """Set field ``name`` of a nested document, making the objects on the way."""
+    *path, last = name.split(".")
+    for part in path:
+        child = doc.get(part)
+        if child.__class__ is not dict:
+            child = doc[part] = {}
+        doc = child
+    doc[last] = value
