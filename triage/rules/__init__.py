@@ -1,0 +1,49 @@
+"""Rules: Elastic's rule files (TOML), and our own few keys for what Splunk's detections say.
+
+Every key of an Elastic rule means what Kibana's detection engine makes of it. What that format has
+no place for stands in a top-level table of its own, which Elastic's tools leave alone::
+
+    [triage.risk]                       # risk-based alerting, as in a Splunk detection
+    impact = 80                         # 0-100
+    confidence = 100                    # 0-100; impact * confidence / 100 = rule.risk_score
+    message = "{{process.parent.name}} started {{process.name}} on {{host.name}}"
+    objects = [{ field = "user.name", type = "user", score = 80 }]
+    threat_objects = [{ field = "process.name", type = "process_name" }]
+
+    [[triage.drilldown]]                # a search an analyst starts from the alert
+    name = "Other results for {{user.name}} on {{host.name}}"
+    query = "any where user.name == {{user.name}}"   # a placeholder stands for a whole literal
+    window = "7d"                       # before the alert, or "alert": the alert's own time
+"""
+
+from triage.rules._load import load_rules
+from triage.rules._model import (
+    SEVERITIES,
+    Drilldown,
+    ListReference,
+    RiskBased,
+    RiskObject,
+    Rule,
+    RuleSet,
+    SeverityMapping,
+    Tactic,
+    Technique,
+    ThreatObject,
+    eql_literal,
+)
+
+__all__ = [
+    "SEVERITIES",
+    "Drilldown",
+    "ListReference",
+    "RiskBased",
+    "RiskObject",
+    "Rule",
+    "RuleSet",
+    "SeverityMapping",
+    "Tactic",
+    "Technique",
+    "ThreatObject",
+    "eql_literal",
+    "load_rules",
+]
