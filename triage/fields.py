@@ -24,6 +24,8 @@ def lookup(doc: Doc, name: str) -> Any:
 
 def _descend(node: Any, parts: list[str], start: int) -> Any:
     if node.__class__ is list:
+        if any(item.__class__ is list for item in node):
+            node = _leaves(node)  # not by recursion: a log may nest arrays a thousand deep
         found = [value for item in node if (value := _descend(item, parts, start)) is not None]
         return found or None
     if node.__class__ is not dict:
@@ -44,15 +46,21 @@ def _descend(node: Any, parts: list[str], start: int) -> Any:
     return None
 
 
-def _flatten(found: list[Any]) -> Any:
+def _leaves(nested: list[Any]) -> list[Any]:
+    """What nested arrays hold, in order, as one flat list."""
     flat: list[Any] = []
-    stack = found[::-1]
+    stack = nested[::-1]
     while stack:
         value = stack.pop()
         if value.__class__ is list:
             stack.extend(value[::-1])
-        elif value is not None and value.__class__ is not dict:
+        else:
             flat.append(value)
+    return flat
+
+
+def _flatten(found: list[Any]) -> Any:
+    flat = [value for value in _leaves(found) if value is not None and value.__class__ is not dict]
     if not flat:
         return None
     return flat[0] if len(flat) == 1 else flat
