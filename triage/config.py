@@ -61,42 +61,46 @@ def bundled(name: str) -> Path:
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
-    """The file's content as tables, and its text (line ends as ``\\n``) for :class:`Places`.
+    """The file's content as tables, and its text (line ends as ``\n``) for :class:`Places`.
 
-    Raises :class:`TomlError` where it is no regular file, longer than 1 MiB, not UTF-8 or not
-    TOML.
+    Raises :class:`TomlError` where it is no regular file, longer than 1 MiB, not UTF-8 or not TOML.
     """
-    text = _read_text(path)
-    try:
-        return tomli.loads(text), text
-    except tomli.TOMLDecodeError as error:
-        message = f"not valid TOML: {error.msg}"
-        raise TomlError(Problem(str(path), error.lineno, error.colno, message)) from error
-    except RecursionError as error:
-        problem = Problem(str(path), 0, 0, "tables or arrays are nested too deeply")
-        raise TomlError(problem) from error
+    return parse_toml(path, read_bytes(path))
 
 
-def _read_text(path: Path) -> str:
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a TOML file, at most 1 MiB; raises :class:`TomlError`."""
     try:
         # A pipe or a device named *.toml would block or never end.
         if not stat.S_ISREG(path.stat().st_mode):
             raise TomlError(Problem(str(path), 0, 0, "not a regular file"))
         with path.open("rb") as file:
             content = file.read(MAX_TOML_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        reason = getattr(error, "strerror", None) or str(error)
         raise TomlError(Problem(str(path), 0, 0, f"can not be read: {reason}")) from error
+    return content
+
+
+def parse_toml(path: Path, content: bytes) -> tuple[dict[str, Any], str]:
+    """As :func:`read_toml`, of bytes that are, or will be, the content of ``path``."""
     if len(content) > MAX_TOML_BYTES:
         message = f"longer than {MAX_TOML_BYTES // 1024} KiB; split it or remove what is not needed"
         raise TomlError(Problem(str(path), 0, 0, message))
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        return tomli.loads(text), text
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
         message = "not UTF-8 text; save the file as UTF-8"
         raise TomlError(Problem(str(path), line, column, message)) from error
+    except tomli.TOMLDecodeError as error:
+        message = f"not valid TOML: {error.msg}"
+        raise TomlError(Problem(str(path), error.lineno, error.colno, message)) from error
+    except RecursionError as error:
+        problem = Problem(str(path), 0, 0, "tables or arrays are nested too deeply")
+        raise TomlError(problem) from error
 
 
 # A path names a key in nested tables; the tables of an array have their index from 0:

@@ -1,0 +1,53 @@
+"""Exceptions: what an analyst has found to be benign, as lists of TOML, one file a list.
+
+They mean what Kibana's exception lists mean: the entries of an item are joined by *and*, items and
+lists by *or*, and an event of which an item is true is not looked at by the rules it is for::
+
+    [list]
+    list_id = "installutil-network"
+    name = "InstallUtil network connections"
+    type = "rule_default"               # or "detection": shared between rules
+
+    [[item]]
+    item_id = "7f4d…"
+    name = "Nightly build server"
+    comment = "CHG-4411: the build signs its installers"     # the reason
+    rules = ["…"]                       # rule ids; and tags = […]; with neither: every rule
+    expire_time = "2026-06-30T00:00:00Z"                     # from then on it does nothing
+
+      [[item.entries]]
+      field = "process.parent.executable"
+      operator = "included"             # "excluded" turns the condition round
+      type = "match"                    # match, match_any, wildcard, exists, nested; cidr is ours
+      value = 'C:\\BuildAgent\\agent.exe'
+"""
+
+from triage.exceptions._load import load_exceptions
+from triage.exceptions._match import compile_item, item_matches
+from triage.exceptions._model import (
+    Entry,
+    ExceptionList,
+    ExceptionSet,
+    Item,
+    RuleLike,
+    applies_to,
+    file_name,
+)
+from triage.exceptions._suggest import suggest
+from triage.exceptions._write import append_item, remove_item
+
+__all__ = [
+    "Entry",
+    "ExceptionList",
+    "ExceptionSet",
+    "Item",
+    "RuleLike",
+    "append_item",
+    "applies_to",
+    "compile_item",
+    "file_name",
+    "item_matches",
+    "load_exceptions",
+    "remove_item",
+    "suggest",
+]
