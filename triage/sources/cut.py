@@ -1,0 +1,250 @@
+"""Cutting bytes of a log into records: lines, or ``<Event>`` elements; pure, no I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+
+from triage.sources.block import EXCERPT_BYTES, MAX_RECORD_BYTES, Reject
+
+# What may stand between events without being one.
+_FILLER = re.compile(rb"(?:\s|\x00|<\?xml[^>]*\?>|</?Events(?:\s[^>]*)?>|<!--.*?-->)*", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Cut:
+    """What came out of one buffer, in order."""
+
+    records: list[bytes] = field(default_factory=list)  # in UTF-8 where they were UTF-16
+    positions: list[int] = field(default_factory=list)  # byte offset of each record in the file
+    rejects: list[Reject] = field(default_factory=list)
+    consumed: int = 0  # bytes of the buffer that are done with
+
+
+def cut(
+    framing: str, buffer: bytes, base: int, encoding: str, final: bool, source: str = ""
+) -> Cut:
+    """Cut ``buffer``, which begins at byte ``base`` of the file, into whole records.
+
+    ``framing`` is "lines" or "xml". Bytes behind the last whole record are left, unless ``final``
+    says that no more will come: then they are the last record. A record is never longer than
+    MAX_RECORD_BYTES: a longer one becomes a Reject, if the buffer holds all of it.
+    """
+    if framing == "xml":
+        return _cut_events(buffer, base, encoding, final, source)
+    if encoding == "utf-8":
+        return _cut_lines(buffer, base, final, source)
+    return _cut_wide_lines(buffer, base, encoding, final, source)
+
+
+def overlong_end(framing: str, buffer: bytes, base: int, encoding: str) -> int | None:
+    """Where in ``buffer`` a record ends that began before it; None where it goes on behind.
+
+    ``base`` is the byte offset of the buffer, needed to tell the halves of UTF-16 units apart.
+    """
+    if framing == "xml":
+        start, end = _tags(encoding)
+        places = [at for at in (_find(buffer, end, base, encoding, after=True),) if at is not None]
+        opening = _search(start, buffer, 0, base, encoding)
+        if opening is not None:
+            places.append(opening)
+        return min(places, default=None)
+    newline = "\n".encode(encoding)
+    return _find(buffer, newline, base, encoding, after=True)
+
+
+def reject(source: str, position: int, raw: bytes, reason: str, length: int = 0) -> Reject:
+    """A Reject for ``raw``, or for the ``length`` bytes that begin with it."""
+    return Reject(source, position, length or len(raw), reason, raw[:EXCERPT_BYTES])
+
+
+def too_long(source: str, position: int, raw: bytes, length: int) -> Reject:
+    """The Reject of a record beyond MAX_RECORD_BYTES."""
+    reason = f"a record of {length:,} bytes; more than {MAX_RECORD_BYTES:,} are not read"
+    return reject(source, position, raw, reason, length)
+
+
+def _cut_lines(buffer: bytes, base: int, final: bool, source: str) -> Cut:
+    end = len(buffer) if final else buffer.rfind(b"\n") + 1
+    if not end:
+        return Cut()
+    whole = buffer if end == len(buffer) else buffer[:end]
+    lines = whole.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    starts = list(accumulate(map(_length_with_end, lines), initial=base))
+    starts.pop()
+    plain = b"\r" not in whole and b"\x00" not in whole and all(map(_is_plain, lines))
+    if plain and max(map(len, lines)) <= MAX_RECORD_BYTES:
+        return Cut(lines, starts, [], end)
+    out = Cut(consumed=end)
+    for start, line in zip(starts, lines, strict=True):
+        _add_line(out, line, start, source)
+    return out
+
+
+def _length_with_end(line: bytes) -> int:
+    return len(line) + 1
+
+
+def _is_plain(line: bytes) -> bool:
+    return line[:1] not in b" \t"  # the empty slice is in it too
+
+
+def _add_line(out: Cut, line: bytes, start: int, source: str) -> None:
+    if line[:1] == b"\x00":
+        # A writer that does not append leaves a hole where a truncated file was.
+        rest = line.lstrip(b"\x00")
+        hole = len(line) - len(rest)
+        out.rejects.append(reject(source, start, line[:hole], f"a hole of {hole:,} NUL bytes"))
+        line, start = rest, start + hole
+    line = line.removesuffix(b"\r")
+    if not line.strip():
+        return
+    if len(line) > MAX_RECORD_BYTES:
+        out.rejects.append(too_long(source, start, line, len(line)))
+        return
+    out.records.append(line)
+    out.positions.append(start)
+
+
+def _cut_wide_lines(buffer: bytes, base: int, encoding: str, final: bool, source: str) -> Cut:
+    out = Cut()
+    newline = "\n".encode(encoding)
+    at = 0
+    while at < len(buffer):
+        end = _find(buffer, newline, base, encoding, start=at, after=True)
+        if end is None:
+            if not final:
+                break
+            end = len(buffer)
+        _add_wide(out, buffer[at:end], base + at, encoding, source)
+        at = end
+    out.consumed = at
+    return out
+
+
+def _add_wide(out: Cut, raw: bytes, start: int, encoding: str, source: str) -> None:
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        name = encoding.upper()
+        out.rejects.append(reject(source, start, raw, f"not {name}: {error.reason}"))
+        return
+    line = text.rstrip("\r\n")
+    if not line.strip():
+        return
+    if len(raw) > MAX_RECORD_BYTES:
+        out.rejects.append(too_long(source, start, raw, len(raw)))
+        return
+    out.records.append(line.encode())
+    out.positions.append(start)
+
+
+def _cut_events(buffer: bytes, base: int, encoding: str, final: bool, source: str) -> Cut:
+    out = Cut()
+    opening, closing = _tags(encoding)
+    at = 0
+    while True:
+        start = _search(opening, buffer, at, base, encoding)
+        if start is None:
+            break
+        end = _find(buffer, closing, base, encoding, start=start, after=True)
+        second = _search(opening, buffer, start + 2, base, encoding, end)
+        _outside(out, buffer[at:start], base + at, encoding, source)
+        at = start
+        if end is None and second is None:
+            break
+        raw = buffer[start : end if second is None else second]
+        if second is not None:
+            reason = "an <Event> that is cut short: the next one begins within it"
+            out.rejects.append(reject(source, base + start, raw, reason))
+        else:
+            _add_event(out, raw, base + start, encoding, source)
+        at = start + len(raw)
+    if final and at < len(buffer):
+        if start is None:
+            _outside(out, buffer[at:], base + at, encoding, source)
+        else:
+            reason = "an <Event> that is cut short: the file ends within it"
+            out.rejects.append(reject(source, base + at, buffer[at:], reason))
+        at = len(buffer)
+    elif start is None and len(buffer) - at > EXCERPT_BYTES:
+        # No event begins here; keep what could be the begin of one, and let filler wait.
+        keep = len(buffer) - 16
+        keep -= (base + keep) % len("<".encode(encoding))
+        if not _is_filler(buffer[at:], encoding):
+            _outside(out, buffer[at:keep], base + at, encoding, source)
+            at = keep
+        elif len(buffer) - at > MAX_RECORD_BYTES // 2:
+            at = keep
+    out.consumed = at
+    return out
+
+
+def _add_event(out: Cut, raw: bytes, start: int, encoding: str, source: str) -> None:
+    if len(raw) > MAX_RECORD_BYTES:
+        out.rejects.append(too_long(source, start, raw, len(raw)))
+        return
+    if encoding != "utf-8":
+        try:
+            raw = raw.decode(encoding).encode()
+        except UnicodeDecodeError as error:
+            name = encoding.upper()
+            out.rejects.append(reject(source, start, raw, f"not {name}: {error.reason}"))
+            return
+    out.records.append(raw)
+    out.positions.append(start)
+
+
+def _outside(out: Cut, raw: bytes, start: int, encoding: str, source: str) -> None:
+    if not _is_filler(raw, encoding):
+        out.rejects.append(reject(source, start, raw, "text outside <Event>"))
+
+
+def _is_filler(raw: bytes, encoding: str) -> bool:
+    narrow = raw if encoding == "utf-8" else raw.decode(encoding, "replace").encode()
+    match = _FILLER.match(narrow)
+    rest = narrow[match.end() if match else 0 :]
+    # The tail may hold the begin of more filler, such as "</Even".
+    return not rest or (len(rest) < 12 and rest.startswith((b"</", b"<?", b"<E")))
+
+
+@lru_cache(maxsize=3)
+def _tags(encoding: str) -> tuple[re.Pattern[bytes], bytes]:
+    """The begin of an ``<Event>`` (not of ``<EventData>`` or ``<Events>``) and its end tag."""
+    start = re.escape("<Event".encode(encoding))
+    after = b"|".join(re.escape(char.encode(encoding)) for char in "> \t\r\n")
+    return re.compile(start + b"(?:" + after + b")"), "</Event>".encode(encoding)
+
+
+def _aligned(at: int, base: int, encoding: str) -> bool:
+    return encoding == "utf-8" or (base + at) % 2 == 0
+
+
+def _find(
+    buffer: bytes, needle: bytes, base: int, encoding: str, start: int = 0, after: bool = False
+) -> int | None:
+    at = buffer.find(needle, start)
+    while at >= 0 and not _aligned(at, base, encoding):
+        at = buffer.find(needle, at + 1)
+    if at < 0:
+        return None
+    return at + len(needle) if after else at
+
+
+def _search(
+    pattern: re.Pattern[bytes],
+    buffer: bytes,
+    start: int,
+    base: int,
+    encoding: str,
+    end: int | None = None,
+) -> int | None:
+    stop = len(buffer) if end is None else end
+    match = pattern.search(buffer, start, stop)
+    while match is not None and not _aligned(match.start(), base, encoding):
+        match = pattern.search(buffer, match.start() + 1, stop)
+    return match.start() if match is not None else None

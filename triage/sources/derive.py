@@ -1,0 +1,124 @@
+"""Facts worked out from other fields: command line arguments, domains, community ids."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from functools import lru_cache
+from ipaddress import ip_address
+
+_IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
+
+# Suffixes of two labels under which anybody may register: countries' own, then those of hosters
+# that log analysts meet. The whole public suffix list is some 9,000 rules and changes weekly; a
+# name under a suffix that is missing here gets that suffix as its registered domain.
+_COUNTRY_SECOND = {"ac", "co", "com", "edu", "gob", "gov", "gouv", "mil", "ne", "net", "or", "org"}
+_SUFFIXES = frozenset({
+    "asso.fr", "go.jp", "ad.jp", "ed.jp", "go.kr", "re.kr", "me.uk", "ltd.uk", "plc.uk",
+    "nhs.uk", "police.uk", "sch.uk", "id.au", "asn.au", "gen.nz", "geek.nz", "school.nz",
+    "iwi.nz", "maori.nz", "nom.br", "art.br", "eng.br", "adv.br", "ind.br", "inf.br", "gen.in",
+    "firm.in", "ind.in", "nic.in", "res.in", "web.za", "nom.za", "law.za", "info.tr", "web.tr",
+    "gen.tr", "k12.tr", "muni.il", "idv.tw", "game.tw", "club.tw", "in.th", "go.th", "web.id",
+    "sch.id", "go.id", "my.id", "biz.id", "azurewebsites.net", "cloudapp.net",
+    "cloudfront.net", "trafficmanager.net", "s3.amazonaws.com", "elasticbeanstalk.com",
+    "github.io", "gitlab.io", "herokuapp.com", "appspot.com", "web.app", "firebaseapp.com",
+    "blogspot.com", "workers.dev", "pages.dev", "vercel.app", "netlify.app", "onrender.com",
+    "ngrok.io", "duckdns.org", "ddns.net", "hopto.org", "no-ip.org", "dyndns.org",
+    "freetls.fastly.net", "global.ssl.fastly.net", "a.ssl.fastly.net", "b.ssl.fastly.net",
+    "map.fastly.net",
+})  # fmt: skip
+
+
+def arguments(command_line: str) -> list[str]:
+    """The words of a Windows command line, as ``CommandLineToArgvW`` cuts them.
+
+    Blanks and tabs part words outside quotes; 2n backslashes before a quote are n, 2n+1 are n and
+    a literal quote; two quotes inside quotes are a literal one. Linear in the text's length.
+    """
+    if '"' not in command_line:
+        return [word for word in command_line.replace("\t", " ").split(" ") if word]
+    words: list[str] = []
+    word: list[str] = []
+    started = quoted = False
+    at, end = 0, len(command_line)
+    while at < end:
+        char = command_line[at]
+        if char == "\\":
+            run = at
+            while at < end and command_line[at] == "\\":
+                at += 1
+            count = at - run
+            started = True
+            if at < end and command_line[at] == '"':
+                word.append("\\" * (count // 2))
+                if count % 2:
+                    word.append('"')
+                    at += 1
+            else:
+                word.append("\\" * count)
+            continue
+        if char == '"':
+            started = True
+            if quoted and command_line[at + 1 : at + 2] == '"':
+                word.append('"')
+                at += 1
+            quoted = not quoted
+        elif char in " \t" and not quoted:
+            if started:
+                words.append("".join(word))
+                word, started = [], False
+        else:
+            word.append(char)
+            started = True
+        at += 1
+    if started:
+        words.append("".join(word))
+    return words
+
+
+@lru_cache(maxsize=4096)
+def domain_parts(name: str) -> tuple[str, str, str] | None:
+    """(registered domain, subdomain, top-level domain) of a host name; None where it has none.
+
+    A suffix is the last label, or one of a short list of longer ones (see the comment at it).
+    "files.example.co.uk" is ("example.co.uk", "files", "co.uk").
+    """
+    labels = name.strip(".").lower().split(".")
+    if len(labels) < 2 or not all(labels) or labels[-1].isdigit() or ":" in name:
+        return None
+    suffix = 1
+    if len(labels[-1]) == 2 and labels[-2] in _COUNTRY_SECOND:
+        suffix = 2
+    for length in (2, 3, 4):
+        if ".".join(labels[-length:]) in _SUFFIXES:
+            suffix = length
+    if suffix >= len(labels):
+        return None
+    cut = len(labels) - suffix
+    return ".".join(labels[cut - 1 :]), ".".join(labels[: cut - 1]), ".".join(labels[cut:])
+
+
+@lru_cache(maxsize=4096)
+def community_id(
+    source: str, source_port: int, destination: str, destination_port: int, transport: str
+) -> str | None:
+    """Community ID version 1, seed 0, of a flow with ports; None where it has no such id.
+
+    "1:" and the base64 of SHA-1 over seed, both addresses, protocol, a zero byte and both ports
+    in network order, the smaller end point first, so that both directions share one id.
+    """
+    protocol = _IP_PROTOCOLS.get(transport.lower())
+    if protocol is None:
+        return None
+    try:
+        one = (ip_address(source).packed, source_port)
+        two = (ip_address(destination).packed, destination_port)
+        if len(one[0]) != len(two[0]):
+            return None
+        low, high = sorted((one, two))
+        body = struct.pack(">H", 0) + low[0] + high[0] + struct.pack(">BB", protocol, 0)
+        body += struct.pack(">HH", low[1], high[1])
+    except (ValueError, struct.error):
+        return None
+    return "1:" + base64.b64encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()

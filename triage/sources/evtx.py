@@ -1,0 +1,124 @@
+"""EVTX files, and the JSON that EVTX parsers print of a record (three shapes of it)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+from evtx import PyEvtxParser
+
+from triage.fields import Doc, flatten
+from triage.sources.block import RecordError
+from triage.sources.winevent import WinEvent, event_data, number, text
+
+MAGIC = b"ElfFile\x00"
+
+
+def read_records(file: IO[bytes]) -> Iterator[bytes | str]:
+    """The records of an EVTX file in the order they lie in it, as the parser's JSON.
+
+    A text in place of a record is the reason why a record, or a whole chunk of 64 KiB, could not
+    be read; those behind it still come. Raises RecordError where the file is no EVTX at all.
+    """
+    records: Iterator[dict[str, Any]]
+    try:
+        records = iter(PyEvtxParser(file).records_json())
+    except BaseException as error:
+        raise RecordError(_reason(error)) from error
+    while True:
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except BaseException as error:  # noqa: BLE001 - see above; others are raised again
+            yield _reason(error)
+            continue
+        yield record["data"].encode("utf-8", "surrogatepass")
+
+
+def _reason(error: BaseException) -> str:
+    """The parser's message as our reason; whatever is not the parser's own is raised again."""
+    if not isinstance(error, (RuntimeError, OSError, ValueError)):
+        if type(error).__name__ != "PanicException":
+            raise error
+        return f"EVTX: the parser broke off: {str(error)[:200]}"
+    return f"EVTX: {str(error)[:200]}"
+
+
+def from_json(doc: Doc) -> WinEvent:
+    """The record in ``{"Event": {"System": …, "EventData": …}}``.
+
+    Understands evtx_dump (``#attributes``), chainsaw search (``X_attributes``) and converters
+    from XML (``@Name`` or plain keys beside the text).
+    """
+    event = doc.get("Event")
+    system = event.get("System") if isinstance(event, dict) else None
+    if not isinstance(event, dict) or not isinstance(system, dict):
+        raise RecordError("a Windows event without System")
+    provider = _attributes(system, "Provider")
+    execution = _attributes(system, "Execution")
+    event_id = text(system.get("EventID"))
+    if not event_id:
+        raise RecordError("a Windows event without EventID")
+    return WinEvent(
+        provider=text(provider.get("Name")),
+        provider_guid=text(provider.get("Guid")),
+        event_id=event_id,
+        channel=text(system.get("Channel")),
+        computer=text(system.get("Computer")),
+        time=text(_attributes(system, "TimeCreated").get("SystemTime")),
+        record_id=text(system.get("EventRecordID")),
+        level=text(system.get("Level")),
+        version=number(text(system.get("Version"))),
+        pid=number(text(execution.get("ProcessID"))),
+        tid=number(text(execution.get("ThreadID"))),
+        user_sid=text(_attributes(system, "Security").get("UserID")),
+        data=event_data(_pairs(event.get("EventData"))),
+        user_data=_user_data(event.get("UserData")),
+    )
+
+
+def _attributes(parent: Doc, name: str) -> Doc:
+    node = parent.get(name)
+    if isinstance(node, dict):
+        inner = node.get("#attributes")
+        if isinstance(inner, dict):
+            return inner
+        return {key.lstrip("@"): value for key, value in node.items()}
+    beside = parent.get(f"{name}_attributes")
+    return beside if isinstance(beside, dict) else {}
+
+
+def _pairs(node: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(node, dict):
+        return
+    for name, value in node.items():
+        if name[:1] in "#@" or name.endswith("_attributes"):
+            continue
+        if name != "Data":
+            yield name, value
+            continue
+        if isinstance(value, dict) and isinstance(value.get("#text"), list):
+            value = value["#text"]
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict):
+                given = item.get("@Name") or item.get("Name")
+                yield text(given), item
+            else:
+                yield "", item
+
+
+def _user_data(node: Any) -> dict[str, str]:
+    if not isinstance(node, dict):
+        return {}
+    data: dict[str, str] = {}
+    for name, body in node.items():
+        if not isinstance(body, dict) or name[:1] in "#@" or name.endswith("_attributes"):
+            continue
+        data["xml_name"] = name
+        for key, value in flatten(body).items():
+            if "#attributes" not in key and "_attributes" not in key and key[:1] != "@":
+                shown = text(value)
+                if shown:
+                    data[key.removesuffix(".#text")] = shown
+    return data

@@ -1,0 +1,375 @@
+"""Following files and folders while they are written, rotated, truncated and replaced.
+
+The listing of the folders decides what there is; change notices of the system only say when to
+look. Every block carries the position to commit with it. When a generation has come to its end
+(deleted and read, truncated, replaced) an empty block carries its last position with device and
+inode 0: no file will be taken for it again; what may have been lost is told in its ``gaps``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from triage.sources.block import Block, Position
+from triage.sources.detect import HEAD_BYTES
+from triage.sources.generation import ChangedError, Generation, Key
+from triage.sources.hints import Hints
+from triage.sources.scan import Found, check_roots, walk
+
+MAX_OPEN = 256  # files held open at once
+_MISSES = 3  # scans after which a file that no path leads to is gone
+_QUIET = 5  # scans after which a file that was renamed is taken to be complete
+_MANY = 5000  # files from which on the folders are listed less often
+_GONE_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One file as the analyst sees it."""
+
+    path: str
+    format: str  # a name from FORMATS; "" while it is not known
+    state: str  # "reading", "idle", "unreadable", "refused", "gone"
+    offset: int  # bytes read; records for EVTX
+    size: int  # bytes
+    records: int  # handed on in this run
+    reason: str  # why it is not read, in words; "" where it is
+
+
+class Follower:
+    """Reads files and folders, once or for ever; see the module's first lines for its promises."""
+
+    def __init__(
+        self,
+        roots: Sequence[Path | str],
+        positions: Mapping[str, Position] | None = None,
+        *,
+        once: bool = False,
+        skip: Callable[[str], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``positions``: those committed earlier, by generation. ``clock`` gives seconds.
+
+        ``skip(path)`` is true for files that are not to be read. Raises TriageError for a root
+        that does not exist.
+        """
+        self._roots = [os.path.abspath(root) for root in roots]
+        check_roots(self._roots)
+        self._once = once
+        self._skip = skip
+        self._clock = clock
+        self._looked: float | None = None
+        self._files: dict[Key, Generation] = {}
+        self._queue: deque[Generation] = deque()
+        self._open: OrderedDict[Key, int] = OrderedDict()
+        self._notices: deque[Block] = deque()
+        self._gone: deque[SourceState] = deque(maxlen=_GONE_SHOWN)
+        self._problems: dict[str, str] = {}
+        self._hints = Hints(self._roots)
+        self._committed: dict[Key, list[Position]] = {}
+        for position in (positions or {}).values():
+            if position.inode:
+                self._committed.setdefault((position.device, position.inode), []).append(position)
+
+    # What the engine calls
+
+    def poll(self) -> Iterator[Block]:
+        """Everything that can be read now, a block of each file in turn.
+
+        Commit each block before asking for the next: a new Follower with the last committed
+        position of each generation goes on with no record lost and none twice.
+        """
+        self._look()
+        while self._notices or self._queue:
+            while self._notices:
+                yield self._notices.popleft()
+            if self._queue:
+                generation = self._queue.popleft()
+                generation.queued = False
+                block, more = self._turn(generation)
+                if more:
+                    self._enqueue(self._files.get(generation.key, generation))
+                if block is not None:
+                    yield block
+            if not self._once:
+                self._look()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Sleep until something may have changed (True), or for so long (False)."""
+        return False if self._once else self._hints.wait(timeout_seconds)
+
+    def sources(self) -> list[SourceState]:
+        """The state of every file, sorted by path; those that are gone come last."""
+        states = [
+            SourceState(g.path, g.format, g.state, g.offset, g.size, g.records, g.reason)
+            for g in self._files.values()
+        ]
+        states += [
+            SourceState(path, "", "unreadable", 0, 0, 0, reason)
+            for path, reason in self._problems.items()
+        ]
+        return sorted(states, key=lambda state: state.path) + list(self._gone)
+
+    @property
+    def watching(self) -> bool:
+        """Whether the system tells of changes; else they are found within a second or five."""
+        return self._hints.alive
+
+    def close(self) -> None:
+        """Let go of all files and of the system's change notices."""
+        self._hints.close()
+        for generation in self._files.values():
+            generation.suspend()
+        for fd in self._open.values():
+            os.close(fd)
+        self._open.clear()
+
+    # Looking
+
+    def _look(self) -> None:
+        now = self._clock()
+        if self._looked is not None:
+            if self._once:
+                return
+            hinted = self._hints.take()
+            interval = 1.0 if len(self._files) < _MANY else 5.0
+            if now - self._looked < interval and not self._hinted(hinted):
+                return
+        first = self._looked is None
+        self._looked = now
+        listing = walk(self._roots, self._skip)
+        self._problems = listing.problems
+        for key in [key for key in self._files if key not in listing.files]:
+            self._missed(self._files[key])
+        for key, found in listing.files.items():
+            known = self._files.get(key)
+            if known is None:
+                known = self._files[key] = Generation(found.paths[0], key)
+                self._adopt(known)
+                self._enqueue(known)
+            else:
+                self._seen(known, found)
+        if first:
+            self._tell_unmatched()
+
+    def _hinted(self, paths: set[str]) -> bool:
+        """Queue the known files among ``paths``; True if only a listing can tell the rest."""
+        if not paths:
+            return False
+        by_path = {generation.path: generation for generation in self._files.values()}
+        for path in paths:
+            known = by_path.get(path)
+            if known is None or known.state in ("refused", "unreadable"):
+                return True
+            try:
+                status = os.stat(path)
+            except OSError:
+                return True
+            if (status.st_dev, status.st_ino) != known.key:
+                return True
+            if (status.st_size, status.st_mtime_ns) != known.seen:
+                self._enqueue(known)
+        return False
+
+    def _enqueue(self, generation: Generation) -> None:
+        if not generation.queued:
+            generation.queued = True
+            self._queue.append(generation)
+
+    def _seen(self, known: Generation, found: Found) -> None:
+        known.misses = 0
+        if known.path not in found.paths:
+            known.path = found.paths[0]
+            known.renamed = True
+        if known.seen == (found.size, found.mtime):
+            known.quiet += 1
+            # A rotated file gets no more lines; one without a line end is complete all the same.
+            if known.renamed and not known.finished and known.quiet >= _QUIET:
+                known.finished = True
+                self._enqueue(known)
+            return
+        known.quiet = 0
+        if known.state == "refused" and known.seen is not None:
+            if known.seen[0] > HEAD_BYTES and found.size >= known.seen[0]:
+                known.seen = (found.size, found.mtime)  # grown behind a head that says it all
+                return
+            known.format = ""
+        self._enqueue(known)
+
+    def _missed(self, known: Generation) -> None:
+        known.misses += 1
+        fd = self._open.get(known.key)
+        removed = fd is not None and os.fstat(fd).st_nlink == 0
+        if removed or known.misses >= _MISSES:
+            known.finished = True
+            if fd is None:
+                self._end(known, self._unread(known, "is gone"))
+            else:
+                self._enqueue(known)
+
+    # Reading
+
+    def _turn(self, generation: Generation) -> tuple[Block | None, bool]:
+        if self._files.get(generation.key) is not generation:
+            return None, False
+        try:
+            fd = self._fd(generation)
+            if fd is None:
+                generation.seen = None  # another file lies there now; the next listing tells
+                return None, False
+            if not generation.adopted:
+                self._adopt(generation)
+            if generation.waking:
+                generation.verify(fd)
+            block, more = generation.read(fd, self._once or generation.finished)
+        except ChangedError:
+            return self._changed(generation), True
+        except OSError as error:
+            self._close(generation)
+            generation.state, generation.reason = "unreadable", error.strerror or str(error)
+            generation.seen = None
+            return None, False
+        if not more and generation.misses and generation.finished:
+            if block is not None:
+                self._notices.append(block)
+            self._end(generation, "")
+            return None, False
+        return block, more
+
+    def _fd(self, generation: Generation) -> int | None:
+        """The open file of a generation; None where its path leads elsewhere by now."""
+        key = generation.key
+        if key in self._open:
+            self._open.move_to_end(key)
+            return self._open[key]
+        try:
+            fd = os.open(generation.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != key:
+            os.close(fd)
+            return None
+        while len(self._open) >= MAX_OPEN:
+            oldest, other = self._open.popitem(last=False)
+            if oldest in self._files:
+                self._files[oldest].suspend()
+            os.close(other)
+        self._open[key] = fd
+        return fd
+
+    def _close(self, generation: Generation) -> None:
+        generation.suspend()
+        fd = self._open.pop(generation.key, None)
+        if fd is not None:
+            os.close(fd)
+
+    # Generations
+
+    def _adopt(self, generation: Generation) -> None:
+        """Go on where an earlier run stopped, if the file is the one that it read."""
+        candidates = self._committed.get(generation.key)
+        if not candidates:
+            generation.adopted = True
+            return
+        try:
+            fd = self._fd(generation)
+            if fd is None:
+                return
+            for position in reversed(candidates):
+                if generation.resume(position, fd):
+                    candidates.remove(position)
+                    break
+        except OSError:
+            return  # tried again when it is read
+        generation.adopted = True
+
+    def _changed(self, generation: Generation) -> Block | None:
+        """The file was truncated or rewritten: its old generation ends, a new one begins."""
+        generation.suspend()
+        fresh = Generation(generation.path, generation.key)
+        fresh.adopted = True
+        self._files[generation.key] = fresh
+        if not generation.offset:
+            return None
+        return _last(
+            generation.position(),
+            f"{generation.path} was truncated or rewritten; what had been written to it after "
+            f"{_place(generation.format, generation.offset)} and was not yet read is lost",
+        )
+
+    def _end(self, generation: Generation, gap: str) -> None:
+        self._close(generation)
+        del self._files[generation.key]
+        position = generation.position()
+        self._gone.append(
+            SourceState(
+                generation.path,
+                generation.format,
+                "gone",
+                generation.offset,
+                generation.size,
+                generation.records,
+                gap,
+            )
+        )
+        if not generation.offset:
+            return
+        self._notices.append(_last(position, gap))
+        if generation.misses >= _MISSES:
+            # Moved out of what is watched: it may be moved back.
+            self._committed.setdefault(generation.key, []).append(position)
+
+    def _unread(self, generation: Generation, what: str) -> str:
+        if (
+            generation.format
+            and generation.format != "evtx"
+            and generation.size > generation.offset
+        ):
+            return (
+                f"{generation.path} {what}: bytes {generation.offset:,} to {generation.size:,} "
+                "were not read"
+            )
+        return ""
+
+    def _tell_unmatched(self) -> None:
+        """Committed positions whose file is not there any more: say what may be lost, once."""
+        present = {generation.path for generation in self._files.values()}
+        waiting = {g.key for g in self._files.values() if not g.adopted}
+        for key, positions in self._committed.items():
+            for position in positions if key not in waiting else ():
+                if not self._is_ours(position.path):
+                    continue
+                place = _place(position.format, position.offset)
+                if position.path in present:
+                    gap = (
+                        f"{position.path} was replaced or truncated while it was not watched; "
+                        f"whatever came after {place} is not known"
+                    )
+                    self._notices.append(_last(position, gap))
+                elif position.format != "evtx" and position.size > position.offset:
+                    gap = f"{position.path} is gone: {place} to {position.size:,} were not read"
+                    told = replace(position, size=position.offset)
+                    self._notices.append(_empty(told, gap))
+
+    def _is_ours(self, path: str) -> bool:
+        return any(path == root or path.startswith(root.rstrip("/") + "/") for root in self._roots)
+
+
+def _place(format: str, offset: int) -> str:
+    return f"record {offset:,}" if format == "evtx" else f"byte {offset:,}"
+
+
+def _empty(position: Position, gap: str) -> Block:
+    gaps = (gap,) if gap else ()
+    return Block(position.path, position.format, (), (), position, gaps=gaps)
+
+
+def _last(position: Position, gap: str) -> Block:
+    return _empty(replace(position, device=0, inode=0), gap)

@@ -1,0 +1,291 @@
+"""JSON records, one object each: ECS as it is, and the shapes that other shippers write.
+
+Each object says itself what it is, so a file that mixes shapes (a module switched on half way,
+two exports in one file) is read all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from triage import times
+from triage.fields import Doc, flatten, lookup, put
+from triage.sources import evtx, sysmon
+from triage.sources.block import RecordError
+from triage.sources.winevent import WinEvent, event_data, guid, number, text, to_ecs
+
+MAX_DEPTH = 64
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_RUN = b"0" * 19  # 2**63 has 19 digits; shorter numbers fit
+_LONG_NUMBER = re.compile(rb"[\s:,\[](-?\d{19,})(?=[\s,\]}]|$)")
+_BULK_ACTIONS = frozenset({"index", "create", "update", "delete"})
+# Keys of an NXLog or Logstash record that describe the record; the others are its EventData.
+_NXLOG_HEADER = frozenset({
+    "@timestamp", "@version", "AccountName", "AccountType", "Category", "Channel", "Domain",
+    "EventID", "EventReceivedTime", "EventTime", "EventTypeOrignal", "ExecutionProcessID",
+    "Hostname", "Keywords", "Level", "Message", "Opcode", "OpcodeValue", "ProviderGuid",
+    "RecordNumber", "Severity", "SeverityValue", "SourceModuleName", "SourceModuleType",
+    "SourceName", "Task", "ThreadID", "TimeCreated", "UserID", "Version", "host", "port",
+    "tags", "ERROR_EVT_UNRESOLVED",
+})  # fmt: skip
+_NXLOG_TYPES = frozenset(
+    {"INFO", "WARNING", "ERROR", "CRITICAL", "VERBOSE", "AUDIT_SUCCESS", "AUDIT_FAILURE"}
+)
+_SYSMON_EVENT_TYPE = re.compile(r"^EventType: (\w+)\s*$", re.MULTILINE)
+_QUARTER = 15 * 60 * times.SECOND
+
+
+def decode(record: bytes) -> Doc | None:
+    """The ECS document of one JSON object; None where it carries no event (a ``_bulk`` action).
+
+    Raises RecordError with the reason: no JSON, nested deeper than 64, no object, no event.
+    """
+    doc = loads(record)
+    winlog = doc.get("winlog")
+    if winlog.__class__ is dict:
+        return _windows(doc, winlog)
+    if "event" in doc and "@timestamp" in doc and "EventID" not in doc:
+        return doc
+    return _other(doc)
+
+
+def loads(record: bytes) -> Doc:
+    """One JSON object. Whole numbers beyond 64 bits become their exact text, never a float."""
+    try:
+        doc = orjson.loads(record)
+    except orjson.JSONDecodeError as error:
+        raise RecordError(f"not JSON: {error}") from error
+    if doc.__class__ is not dict:
+        raise RecordError(f"a JSON {type(doc).__name__}, not an object")
+    if record.count(b"{") + record.count(b"[") > MAX_DEPTH:
+        _check_depth(doc)
+    if _LONG_RUN in record.translate(_DIGITS):
+        for match in _LONG_NUMBER.finditer(record):
+            if not -(1 << 63) <= int(match[1][:40]) < 1 << 63:
+                return _exact(record)
+    return doc
+
+
+def _check_depth(doc: Doc) -> None:
+    level: list[Any] = [doc]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if node.__class__ is dict else node)
+            if child.__class__ is dict or child.__class__ is list
+        ]
+        if not level:
+            return
+    raise RecordError(f"JSON nested deeper than {MAX_DEPTH}")
+
+
+def _exact(record: bytes) -> Doc:
+    def whole(digits: str) -> int | str:
+        value = int(digits) if len(digits) < 40 else 1 << 64
+        return value if -(1 << 63) <= value < 1 << 63 else digits
+
+    exact: Doc = json.loads(record, parse_int=whole)
+    return exact
+
+
+def _windows(doc: Doc, winlog: Doc) -> Doc:
+    """An ECS document of winlogbeat or Elastic Agent; mapped by us where no pipeline did."""
+    host = doc.get("host")
+    if host.__class__ is not dict:
+        host = doc["host"] = {} if host is None else {"name": text(host)}
+    if "name" not in host and "host.name" not in doc and "computer_name" in winlog:
+        host["name"] = winlog["computer_name"]
+    if "host.os.type" not in doc and lookup(host, "os.type") is None:
+        put(host, "os.type", "windows")
+    if winlog.get("provider_name") != sysmon.PROVIDER:
+        return _created(doc, winlog)
+    process = doc.get("process")
+    if process is None:
+        return _mapped(doc, winlog)
+    for one in (process, process.get("parent")) if process.__class__ is dict else ():
+        if one.__class__ is dict and one.get("entity_id").__class__ is str:
+            one["entity_id"] = guid(one["entity_id"])
+    return doc
+
+
+def _created(doc: Doc, winlog: Doc) -> Doc:
+    """``event.created`` of a record of another channel: the time the record was written."""
+    written = winlog.get("time_created") or doc.get("@timestamp")
+    if written is not None:
+        event = doc.get("event")
+        if event.__class__ is dict:
+            event["created"] = written
+        else:
+            put(doc, "event.created", written)
+    return doc
+
+
+def _mapped(doc: Doc, winlog: Doc) -> Doc:
+    """A Sysmon document whose fields lie only under winlog.event_data."""
+    data = winlog.get("event_data")
+    pairs = event_data(data.items()) if data.__class__ is dict else {}
+    event = doc.get("event")
+    if event.__class__ is not dict:
+        event = doc["event"] = {}
+    code = text(winlog.get("event_id") or event.get("code"))
+    event.update(kind="event", code=code, provider=sysmon.PROVIDER)
+    # The shipper's @timestamp is SystemTime and its event.created the moment it read the record.
+    # Elastic Agent's pipeline keeps the latter, so we keep it for Agent's documents (those with
+    # event.dataset); a winlogbeat one gets the time the record was written.
+    written = winlog.pop("time_created", None)
+    if written is None and "dataset" not in event and "UtcTime" in pairs:
+        written = doc.get("@timestamp")
+    if written is not None:
+        event["created"] = written
+    sid = lookup(winlog, "user.identifier")
+    left = sysmon.map_fields(doc, code, pairs, sid if isinstance(sid, str) else "")
+    winlog["event_id"] = code
+    if left:
+        winlog["event_data"] = left
+    else:
+        winlog.pop("event_data", None)
+    return doc
+
+
+def _other(doc: Doc) -> Doc | None:
+    if "Event" in doc:
+        return to_ecs(evtx.from_json(doc))
+    if "EventID" in doc and ("Channel" in doc or "SourceName" in doc):
+        return to_ecs(_nxlog(doc))
+    if "log_name" in doc and "event_id" in doc:
+        return to_ecs(_winlogbeat6(doc))
+    inner = doc.get("_source")
+    if inner.__class__ is dict and inner:
+        return _hit(inner)
+    if len(doc) == 1:
+        (action, target), *_ = doc.items()
+        if action in _BULK_ACTIONS and target.__class__ is dict:
+            return None
+    if "winlog.event_id" in doc or "winlog.channel" in doc:
+        nested: Doc = {}
+        for name, value in flatten(doc).items():
+            put(nested, name, value)
+        return _windows(nested, nested["winlog"])
+    if "@timestamp" in doc:
+        return doc
+    foreign = foreign_reason(doc)
+    raise RecordError(foreign or f"a JSON object without @timestamp; {seen_keys(doc)}")
+
+
+def _hit(inner: Doc) -> Doc:
+    winlog = inner.get("winlog")
+    if winlog.__class__ is dict:
+        return _windows(inner, winlog)
+    if "_source" in inner:
+        raise RecordError("an Elasticsearch hit within a hit")
+    found = inner if "event" in inner and "EventID" not in inner else _other(inner)
+    if found is None:
+        raise RecordError("an Elasticsearch hit whose _source is no event")
+    return found
+
+
+def foreign_reason(doc: Doc) -> str:
+    """Why this object is no event but something else that we know; "" where it is not that."""
+    if "RuleTitle" in doc:
+        return "these are detections of hayabusa (RuleTitle), not events: read the EVTX itself"
+    if "detections" in doc or {"group", "kind", "document"} <= doc.keys():
+        return "these are detections of chainsaw hunt, not events: read the EVTX itself"
+    if "took" in doc and "hits" in doc:
+        return "an Elasticsearch _search response: give one hit a line (jq -c '.hits.hits[]')"
+    if "Payload" in doc and ("MapDescription" in doc or "PayloadData1" in doc):
+        return "EvtxECmd JSON is not read: give the EVTX itself, or its XML"
+    return ""
+
+
+def seen_keys(doc: Doc) -> str:
+    """The first keys of an object, for a reason."""
+    shown = ", ".join(key[:40] for key in list(doc)[:6])
+    return f"its keys are {shown}" if shown else "it is empty"
+
+
+def _winlogbeat6(doc: Doc) -> WinEvent:
+    given = doc.get("user")
+    user = given if isinstance(given, dict) else {}
+    data, user_data = doc.get("event_data"), doc.get("user_data")
+    return WinEvent(
+        provider=text(doc.get("source_name")),
+        provider_guid=text(doc.get("provider_guid")),
+        event_id=text(doc["event_id"]),
+        channel=text(doc["log_name"]),
+        computer=text(doc.get("computer_name")),
+        time=text(doc.get("@timestamp")),
+        record_id=text(doc.get("record_number")),
+        level=text(doc.get("level")),
+        version=number(doc.get("version")),
+        opcode=text(doc.get("opcode")),
+        task=text(doc.get("task")),
+        message=text(doc.get("message")),
+        pid=number(doc.get("process_id")),
+        tid=number(doc.get("thread_id")),
+        user_sid=text(user.get("identifier")),
+        user_name=text(user.get("name")),
+        user_domain=text(user.get("domain")),
+        data=event_data(data.items()) if isinstance(data, dict) else {},
+        user_data=event_data(user_data.items()) if isinstance(user_data, dict) else {},
+    )
+
+
+def _nxlog(doc: Doc) -> WinEvent:
+    """NXLog's flat record, and the same as Logstash writes it from event forwarding."""
+    provider = text(doc.get("SourceName"))
+    message = text(doc.get("Message"))
+    pairs = [(name, value) for name, value in doc.items() if name not in _NXLOG_HEADER]
+    if "ExecutionProcessID" not in doc:
+        pairs = [pair for pair in pairs if pair[0] != "ProcessID"]
+    data = event_data(pairs)
+    # NXLog's own EventType ("INFO") overwrites Sysmon's ("SetValue"), which the message keeps.
+    if data.get("EventType") in _NXLOG_TYPES:
+        del data["EventType"]
+        if provider == sysmon.PROVIDER and (kept := _SYSMON_EVENT_TYPE.search(message)):
+            data["EventType"] = kept[1]
+    return WinEvent(
+        provider=provider,
+        provider_guid=text(doc.get("ProviderGuid")),
+        event_id=text(doc["EventID"]),
+        channel=text(doc.get("Channel")),
+        computer=text(doc.get("Hostname")),
+        time=_nxlog_time(doc),
+        record_id=text(doc.get("RecordNumber")),
+        level=text(doc.get("Level") or doc.get("Severity")).replace("INFO", "information"),
+        version=number(doc.get("Version")),
+        opcode=text(doc.get("Opcode")),
+        task=text(doc.get("Category")),
+        message=message,
+        pid=number(doc.get("ExecutionProcessID", doc.get("ProcessID"))),
+        tid=number(doc.get("ThreadID")),
+        user_sid=text(doc.get("UserID")),
+        user_name=text(doc.get("AccountName")),
+        user_domain=text(doc.get("Domain")),
+        data=data,
+    )
+
+
+def _nxlog_time(doc: Doc) -> str:
+    """SystemTime in UTC. ``EventTime`` is the host's local time and does not say its offset.
+
+    The offset is taken from a pair of clocks that show the same moment in UTC and locally, rounded
+    to 15 minutes as offsets are: Sysmon's UtcTime and EventTime, else the collector's @timestamp
+    and EventReceivedTime. Where there is no such pair the time is taken to be UTC.
+    """
+    if "TimeCreated" in doc:
+        return text(doc["TimeCreated"])
+    local = times.parse(doc.get("EventTime"))
+    if local is None:
+        return text(doc.get("@timestamp"))
+    for here, there in (("EventTime", "UtcTime"), ("EventReceivedTime", "@timestamp")):
+        shown, meant = times.parse(doc.get(here)), times.parse(doc.get(there))
+        if shown is not None and meant is not None:
+            offset = (meant - shown + _QUARTER // 2) // _QUARTER * _QUARTER
+            if abs(offset) <= 14 * 4 * _QUARTER:
+                return times.iso(local + offset)
+    return times.iso(local)

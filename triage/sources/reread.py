@@ -1,0 +1,56 @@
+"""Reading records of a log again, between two places that a block told of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from triage.errors import TriageError
+from triage.sources import cut, evtx
+from triage.sources.block import BLOCK_BYTES, MAX_RECORD_BYTES, RecordError
+from triage.sources.detect import encoding_of
+from triage.sources.formats import framing
+
+
+def read_range(source: str, format: str, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """(place, record) of the records of ``source`` from place ``start`` to ``end``, both included.
+
+    Places are those of ``Block.positions``: bytes, or ordinal numbers for EVTX. Records that can
+    not be read are left out, as they were the first time. Raises TriageError where the log is gone
+    or can not be read; whether it is still the same log the caller knows from its records.
+    """
+    try:
+        with open(source, "rb") as file:
+            if framing(format) == "evtx":
+                for place, item in enumerate(evtx.read_records(file)):
+                    if place > end:
+                        return
+                    if place >= start and isinstance(item, bytes):
+                        yield place, item
+            else:
+                yield from _text(file.fileno(), framing(format), start, end)
+    except FileNotFoundError as error:
+        raise TriageError(f"{source}: the log is gone; its events can not be shown") from error
+    except OSError as error:
+        raise TriageError(f"{source}: {error.strerror or error}") from error
+    except RecordError as error:
+        raise TriageError(f"{source}: {error}") from error
+
+
+def _text(fd: int, kind: str, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    encoding, _ = encoding_of(os.pread(fd, 64, 0))
+    at = start
+    while at <= end:
+        want = min(BLOCK_BYTES, end - at + MAX_RECORD_BYTES + 4096)
+        data = os.pread(fd, want, at)
+        out = cut.cut(kind, data, at, encoding, final=len(data) < want)
+        if not out.consumed and len(data) == want:
+            data = os.pread(fd, MAX_RECORD_BYTES + 4096, at)
+            out = cut.cut(kind, data, at, encoding, final=len(data) < MAX_RECORD_BYTES + 4096)
+        for place, record in zip(out.positions, out.records, strict=True):
+            if place > end:
+                return
+            yield place, record
+        if not out.consumed:
+            return
+        at += out.consumed

@@ -1,0 +1,99 @@
+"""Which files there are under the roots that are watched, and what has changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from triage.errors import TriageError
+
+_OURS = (".triage", "-wal", "-shm")  # a case file may lie among the logs it was made of
+
+
+@dataclass(slots=True)
+class Found:
+    """One file, by device and inode: all paths that lead to it, sorted, and its stat."""
+
+    paths: list[str]
+    size: int
+    mtime: int  # nanoseconds
+
+
+@dataclass(slots=True)
+class Listing:
+    """What one walk over the roots found."""
+
+    files: dict[tuple[int, int], Found] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)  # path: why it could not be looked at
+
+
+def check_roots(roots: Sequence[str]) -> None:
+    """Raise TriageError for the first root that does not exist, or is neither file nor folder."""
+    for root in roots:
+        try:
+            mode = os.stat(root).st_mode
+        except FileNotFoundError as error:
+            raise TriageError(f"{root}: there is no such file or folder; check the path") from error
+        except OSError as error:
+            raise TriageError(f"{root}: {error.strerror}; check who may read it") from error
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise TriageError(
+                f"{root}: neither a file nor a folder; give a log or a folder of logs"
+            )
+
+
+def walk(roots: Sequence[str], skip: Callable[[str], bool] | None) -> Listing:
+    """All regular files under ``roots``, in order of their paths, each once.
+
+    Links to files are followed, links to folders are not (they may loop or lead out); pipes and
+    devices are left alone. What can not be looked at is a problem, not an error.
+    """
+    listing = Listing()
+    for root in roots:
+        for path in _paths(root, listing):
+            if path.endswith(_OURS) or (skip is not None and skip(path)):
+                continue
+            try:
+                status = os.stat(path)
+            except FileNotFoundError:
+                continue  # removed meanwhile, or a link to nothing
+            except OSError as error:
+                listing.problems[path] = error.strerror or str(error)
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            key = (status.st_dev, status.st_ino)
+            known = listing.files.get(key)
+            if known is None:
+                listing.files[key] = Found([path], status.st_size, status.st_mtime_ns)
+            elif path not in known.paths:
+                known.paths.append(path)
+    return listing
+
+
+def _paths(root: str, listing: Listing) -> Iterator[str]:
+    folders = [root]
+    if not os.path.isdir(root):
+        yield root
+        return
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                listing.problems[folder] = error.strerror or str(error)
+            continue
+        deeper = []
+        for entry in found:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    deeper.append(entry.path)
+                elif not entry.is_symlink() or not entry.is_dir():
+                    yield entry.path
+            except OSError as error:
+                listing.problems[entry.path] = error.strerror or str(error)
+        folders += reversed(deeper)

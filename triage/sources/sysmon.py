@@ -1,0 +1,381 @@
+"""Sysmon's event data as ECS, field for field as Elastic's ingest pipelines give it.
+
+The tables are facts of those pipelines (names, categories, types); where their versions differ
+the values are those of the Windows integration 1.24.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Any
+
+from triage import times
+from triage.fields import Doc, put
+from triage.sources.derive import arguments, community_id, domain_parts
+
+PROVIDER = "Microsoft-Windows-Sysmon"
+_NOTHING = frozenset({"", "-", "{00000000-0000-0000-0000-000000000000}"})
+
+# event id: (event.category, event.type, event.action)
+_EVENTS: dict[str, tuple[list[str], list[str], str]] = {
+    "1": (["process"], ["start"], "Process creation"),
+    "2": (["file"], ["change"], "A process changed a file creation time"),
+    "3": (["network"], ["start", "connection", "protocol"], "Network connection"),
+    "4": (["process"], ["change"], "Sysmon service state changed"),
+    "5": (["process"], ["end"], "Process terminated"),
+    "6": (["driver"], ["start"], "Driver loaded"),
+    "7": (["process"], ["change"], "Image loaded"),
+    "8": (["process"], ["change"], "CreateRemoteThread"),
+    "9": (["process"], ["access"], "RawAccessRead"),
+    "10": (["process"], ["access"], "ProcessAccess"),
+    "11": (["file"], ["creation"], "FileCreate"),
+    "12": (["configuration", "registry"], ["change"], "RegistryEvent (Object create and delete)"),
+    "13": (["configuration", "registry"], ["change"], "RegistryEvent (Value Set)"),
+    "14": (["configuration", "registry"], ["change"], "RegistryEvent (Key and Value Rename)"),
+    "15": (["file"], ["access"], "FileCreateStreamHash"),
+    "16": (["configuration"], ["change"], "ServiceConfigurationChange"),
+    "17": (["file"], ["creation"], "PipeEvent (Pipe Created)"),
+    "18": (["file"], ["access"], "PipeEvent (Pipe Connected)"),
+    "19": (["process"], ["creation"], "WmiEvent (WmiEventFilter activity detected)"),
+    "20": (["process"], ["creation"], "WmiEvent (WmiEventConsumer activity detected)"),
+    "21": (["process"], ["access"], "WmiEvent (WmiEventConsumerToFilter activity detected)"),
+    "22": (["network"], ["connection", "protocol", "info"], "DNSEvent (DNS query)"),
+    "23": (["file"], ["deletion"], "FileDelete (File Delete archived)"),
+    "24": ([], ["change"], "ClipboardChange (New content in the clipboard)"),
+    "25": (["process"], ["change"], "ProcessTampering (Process image change)"),
+    "26": (["file"], ["deletion"], "FileDeleteDetected (File Delete logged)"),
+    "27": (["file"], ["creation", "denied"], "FileBlockExecutable"),
+    "28": (["file"], ["deletion", "denied"], "FileBlockShredding"),
+    "29": (["file"], ["creation"], "FileExecutableDetected"),
+    "255": (["process"], ["error"], "Error"),
+}
+
+# Renamed: these leave winlog.event_data.
+_RENAMED: dict[str, str] = {
+    "ProcessGuid": "process.entity_id",
+    "SourceProcessGuid": "process.entity_id",
+    "SourceProcessGUID": "process.entity_id",
+    "Image": "process.executable",
+    "SourceImage": "process.executable",
+    "Destination": "process.executable",
+    "CommandLine": "process.command_line",
+    "CurrentDirectory": "process.working_directory",
+    "ParentProcessGuid": "process.parent.entity_id",
+    "ParentImage": "process.parent.executable",
+    "ParentCommandLine": "process.parent.command_line",
+    "TargetFilename": "file.path",
+    "Device": "file.path",
+    "PipeName": "file.name",
+    "ImageLoaded": "file.path",
+    "Protocol": "network.transport",
+    "SourceIp": "source.ip",
+    "SourceHostname": "source.domain",
+    "DestinationIp": "destination.ip",
+    "DestinationHostname": "destination.domain",
+    "QueryName": "dns.question.name",
+    "RuleName": "rule.name",
+    "TargetProcessGuid": "winlog.event_data.TargetProcessGUID",
+}
+_NUMBERS: dict[str, str] = {
+    "ProcessId": "process.pid",
+    "SourceProcessId": "process.pid",
+    "SourceThreadId": "process.thread.id",
+    "ParentProcessId": "process.parent.pid",
+    "SourcePort": "source.port",
+    "DestinationPort": "destination.port",
+}
+_BOOLEANS = {"Archived": "sysmon.file.archived", "IsExecutable": "sysmon.file.is_executable"}
+# Copied: these stay in winlog.event_data too. For an image load they describe the image.
+_PE = {
+    "Company": "pe.company",
+    "Description": "pe.description",
+    "FileVersion": "pe.file_version",
+    "Product": "pe.product",
+}
+_USED_UP = frozenset({
+    "UtcTime", "User", "Hash", "Hashes", "TargetObject", "Details", "Initiated",
+    "SourceIsIpv6", "DestinationIsIpv6", "QueryStatus", "QueryResults", "OriginalFileName",
+    "DestinationPortName", "SourcePortName",
+})  # fmt: skip
+_HASH_OF_PROCESS = frozenset({"1", "23", "24", "25", "26"})
+_HASH_OF_FILE = frozenset({"6", "7", "15", "29"})
+_HASHES = frozenset({"md5", "sha1", "sha256", "sha384", "sha512"})
+_REGISTRY = frozenset({"12", "13", "14"})
+_HIVES = {
+    long: short
+    for short, name in (
+        ("HKCR", "HKEY_CLASSES_ROOT"),
+        ("HKCC", "HKEY_CURRENT_CONFIG"),
+        ("HKCU", "HKEY_CURRENT_USER"),
+        ("HKDD", "HKEY_DYN_DATA"),
+        ("HKLM", "HKEY_LOCAL_MACHINE"),
+        ("HKPD", "HKEY_PERFORMANCE_DATA"),
+        ("HKU", "HKEY_USERS"),
+    )
+    for long in (short, name)
+}
+_NUMERIC_DATA = re.compile(
+    r"(?:QWORD \(0x([0-9A-Fa-f]{1,16})-0x([0-9A-Fa-f]{1,16})\)|DWORD \(0x([0-9A-Fa-f]{1,16})\))"
+)
+_DNS_RECORD = re.compile(r"type:\s*(\d{1,5})\s*(\S*)")
+_DNS_TYPES = {
+    "1": "A", "2": "NS", "5": "CNAME", "6": "SOA", "12": "PTR", "15": "MX", "16": "TXT",
+    "28": "AAAA", "33": "SRV", "35": "NAPTR", "39": "DNAME", "43": "DS", "46": "RRSIG",
+    "47": "NSEC", "48": "DNSKEY", "64": "SVCB", "65": "HTTPS", "255": "ANY", "257": "CAA",
+}  # fmt: skip
+# Win32 and DNS API status codes as QueryStatus carries them.
+_DNS_STATUS = {
+    "0": "SUCCESS",
+    "5": "ERROR_ACCESS_DENIED",
+    "8": "ERROR_NOT_ENOUGH_MEMORY",
+    "13": "ERROR_INVALID_DATA",
+    "14": "ERROR_OUTOFMEMORY",
+    "87": "ERROR_INVALID_PARAMETER",
+    "123": "ERROR_INVALID_NAME",
+    "1214": "ERROR_INVALID_NETNAME",
+    "1223": "ERROR_CANCELLED",
+    "1460": "ERROR_TIMEOUT",
+    "4312": "ERROR_OBJECT_NOT_FOUND",
+    "9001": "DNS_ERROR_RCODE_FORMAT_ERROR",
+    "9002": "DNS_ERROR_RCODE_SERVER_FAILURE",
+    "9003": "DNS_ERROR_RCODE_NAME_ERROR",
+    "9004": "DNS_ERROR_RCODE_NOT_IMPLEMENTED",
+    "9005": "DNS_ERROR_RCODE_REFUSED",
+    "9501": "DNS_INFO_NO_RECORDS",
+    "9502": "DNS_ERROR_BAD_PACKET",
+    "9560": "DNS_ERROR_INVALID_NAME",
+    "9701": "DNS_ERROR_RECORD_DOES_NOT_EXIST",
+    "9702": "DNS_ERROR_RECORD_FORMAT",
+    "10054": "WSAECONNRESET",
+    "10055": "WSAENOBUFS",
+    "10060": "WSAETIMEDOUT",
+    "11001": "WSAHOST_NOT_FOUND",
+    "11002": "WSATRY_AGAIN",
+    "11003": "WSANO_RECOVERY",
+    "11004": "WSANO_DATA",
+}
+
+
+def map_fields(doc: Doc, code: str, data: dict[str, str], user_sid: str) -> dict[str, str]:
+    """Put the ECS fields of one Sysmon event into ``doc``; what is left of its event data.
+
+    ``data`` is the record's EventData by name; ``user_sid`` the account that wrote the record.
+    Sets ``@timestamp`` from ``UtcTime`` where there is one.
+    """
+    data = {name: value for name, value in data.items() if value not in _NOTHING}
+    _classify(doc, code)
+    occurred = times.parse(data.get("UtcTime"))
+    if occurred is not None:
+        doc["@timestamp"] = times.iso(occurred)
+    left: dict[str, str] = {}
+    for name, value in data.items():
+        if (path := _RENAMED.get(name)) is not None:
+            if name == "TargetProcessGuid":
+                left["TargetProcessGUID"] = value
+            else:
+                put(doc, path, value)
+        elif (path := _NUMBERS.get(name)) is not None:
+            if value.isdecimal() and len(value) < 19:
+                put(doc, path, int(value))
+        elif (path := _BOOLEANS.get(name)) is not None:
+            if value.lower() in ("true", "false"):
+                put(doc, path, value.lower() == "true")
+        elif name == "ID" and code == "255":
+            put(doc, "error.code", value)
+        elif name == "Type" and code == "25":
+            doc["message"] = value
+        elif name not in _USED_UP:
+            left[name] = value
+    related: dict[str, list[str]] = {"user": [], "ip": [], "hosts": [], "hash": []}
+    _user(doc, data, user_sid, related)
+    _process(doc, data, code)
+    _file(doc, data)
+    _hashes(doc, data, code, related)
+    if code in _REGISTRY and "TargetObject" in data:
+        doc["registry"] = _registry(data["TargetObject"], data.get("Details"))
+    elif "Details" in data:
+        left["Details"] = data["Details"]
+    _network(doc, data, code, related)
+    if code == "22":
+        _dns(doc, data, related)
+    found = {name: list(dict.fromkeys(values)) for name, values in related.items() if values}
+    if found:
+        doc["related"] = found
+    return left
+
+
+def _classify(doc: Doc, code: str) -> None:
+    event = doc["event"]
+    event["module"] = "sysmon"
+    event.setdefault("dataset", "windows.sysmon_operational")
+    if (kind := _EVENTS.get(code)) is not None:
+        category, type_, action = kind
+        if category:
+            event["category"] = list(category)
+        event["type"] = list(type_)
+        event.setdefault("action", action)
+
+
+def _user(doc: Doc, data: dict[str, str], sid: str, related: dict[str, list[str]]) -> None:
+    user: Doc = {"id": sid} if sid else {}
+    domain, _, name = data.get("User", "").partition("\\")
+    if domain and name and "\\" not in name:
+        user["domain"], user["name"] = domain, name
+        related["user"].append(name)
+    if user:
+        doc["user"] = user
+
+
+def _process(doc: Doc, data: dict[str, str], code: str) -> None:
+    described = "file" if code == "7" else "process"
+    for name, path in _PE.items():
+        if name in data:
+            put(doc, f"{described}.{path}", data[name])
+    if "OriginalFileName" in data:
+        put(doc, f"{described}.pe.original_file_name", data["OriginalFileName"])
+    process = doc.get("process")
+    if process is None:
+        return
+    for one in (process, process.get("parent")):
+        if one is None:
+            continue
+        # "System" and "Registry" have no path: their name is all there is.
+        if name := one.get("executable", "").rpartition("\\")[2]:
+            one["name"] = name
+        if "command_line" in one:
+            one["args"] = arguments(one["command_line"])
+            one["args_count"] = len(one["args"])
+
+
+def _file(doc: Doc, data: dict[str, str]) -> None:
+    if "Signature" in data:
+        put(doc, "file.code_signature.subject_name", data["Signature"])
+    if data.get("Signed", "").lower() == "true":
+        put(doc, "file.code_signature.signed", True)
+    if "SignatureStatus" in data:
+        put(doc, "file.code_signature.status", data["SignatureStatus"])
+        if data["SignatureStatus"] == "Valid":
+            put(doc, "file.code_signature.valid", True)
+    file = doc.get("file")
+    if file is None:
+        return
+    path = file.get("path", "")
+    if len(path) > 1 and "\\" in path:
+        directory, _, name = path.rpartition("\\")
+        if name:
+            file["name"] = name
+        if directory:
+            file["directory"] = directory
+        # The last dot of the whole path, as upstream has it.
+        if "." in path and (extension := path.rpartition(".")[2]):
+            file["extension"] = extension
+
+
+def _hashes(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[str]]) -> None:
+    listed = data.get("Hashes") or data.get("Hash")
+    if listed is None:
+        return
+    owner = "process" if code in _HASH_OF_PROCESS else "file" if code in _HASH_OF_FILE else ""
+    for part in listed.lower().split(","):
+        kind, _, digest = part.strip().partition("=")
+        if not digest or not digest.strip("0"):
+            continue
+        related["hash"].append(digest)
+        if owner and kind == "imphash":
+            put(doc, f"{owner}.pe.imphash", digest)
+        elif owner and kind in _HASHES:
+            put(doc, f"{owner}.hash.{kind}", digest)
+
+
+def _registry(path: str, details: str | None) -> Doc:
+    registry: Doc = {"path": path}
+    first, *rest = path.split("\\")
+    hive = _HIVES.get(first)
+    if hive is not None:
+        registry["hive"] = hive
+        if rest:
+            registry["key"] = "\\".join(rest)
+    if rest and rest[-1]:
+        registry["value"] = rest[-1]
+    if details is not None:
+        number = _NUMERIC_DATA.fullmatch(details)
+        if number is None:
+            kind = "REG_BINARY" if details == "Binary Data" else "REG_SZ"
+            registry["data"] = {"type": kind, "strings": [details]}
+        elif number[3] is not None:
+            registry["data"] = {"type": "SZ_DWORD", "strings": [str(int(number[3], 16))]}
+        else:
+            # Upstream shifts the high word by 8 bits, not 32; rules are written for its values.
+            value = (int(number[1], 16) << 8) + int(number[2], 16)
+            registry["data"] = {"type": "SZ_QWORD", "strings": [str(value)]}
+    return registry
+
+
+def _network(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[str]]) -> None:
+    if code == "22":
+        put(doc, "network.protocol", "dns")
+        return
+    port_name = data.get("DestinationPortName") or data.get("SourcePortName")
+    if port_name:
+        put(doc, "network.protocol", port_name)
+    initiated = data.get("Initiated", "").lower()
+    if initiated in ("true", "false"):
+        put(doc, "network.direction", "egress" if initiated == "true" else "ingress")
+    ipv6 = data.get("SourceIsIpv6", "").lower()
+    if ipv6 in ("true", "false"):
+        put(doc, "network.type", "ipv6" if ipv6 == "true" else "ipv4")
+    ends: list[Any] = []
+    for side in ("source", "destination"):
+        end = doc.get(side, {})
+        if "ip" in end:
+            related["ip"].append(end["ip"])
+        ends += [end.get("ip"), end.get("port")]
+    transport = data.get("Protocol")
+    if transport and None not in ends:
+        flow = community_id(*ends, transport)
+        if flow is not None:
+            put(doc, "network.community_id", flow)
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _dns(doc: Doc, data: dict[str, str], related: dict[str, list[str]]) -> None:
+    name = data.get("QueryName")
+    if "QueryStatus" in data:
+        status = data["QueryStatus"]
+        put(doc, "sysmon.dns.status", _DNS_STATUS.get(status, status))
+    answers: list[Doc] = []
+    addresses: list[str] = []
+    for part in data.get("QueryResults", "").split(";"):
+        part = part.strip()
+        record = _DNS_RECORD.fullmatch(part)
+        if record is not None:
+            answer: Doc = {"type": _DNS_TYPES.get(record[1], record[1])}
+            if record[2]:
+                answer["data"] = record[2]
+                related["hosts"].append(record[2])
+            answers.append(answer)
+        elif _is_ip(ip := part.removeprefix("::ffff:")):  # Sysmon cuts long results off
+            addresses.append(ip)
+    answers += [{"type": "AAAA" if ":" in ip else "A", "data": ip} for ip in addresses]
+    related["ip"] += addresses
+    if answers:
+        put(doc, "dns.answers", answers)
+    if addresses:
+        put(doc, "dns.resolved_ip", addresses)
+    if name is not None:
+        related["hosts"].append(name)
+        parts = domain_parts(name)
+        if parts is not None:
+            registered, sub, top = parts
+            put(doc, "dns.question.registered_domain", registered)
+            put(doc, "dns.question.top_level_domain", top)
+            if sub:
+                put(doc, "dns.question.subdomain", sub)
