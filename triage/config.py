@@ -46,6 +46,11 @@ def exceptions_dir() -> Path:
     return config_dir() / "exceptions"
 
 
+def themes_dir() -> Path:
+    """Where the user's own themes lie."""
+    return config_dir() / "themes"
+
+
 def cases_dir() -> Path:
     """Where case files lie unless the user names another place."""
     return state_dir() / "cases"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
+
+import orjson
 
 # Printable by Python's book, yet blank or able to fake an empty field on a screen.
 _BLANKS = {"\u00a0", "\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}
@@ -63,3 +66,19 @@ def _escape(text: str) -> str:
 def clean_lines(value: str) -> str:
     """As :func:`clean`, but keeps line feeds: for texts that are shown on several lines."""
     return "\n".join(clean(line) for line in value.replace("\r\n", "\n").split("\n"))
+
+
+def json_line(doc: dict[str, Any]) -> str:
+    """A document as one line of JSON, safe to print: what a terminal could obey is ``\\uNNNN``."""
+    line = orjson.dumps(doc, default=str).decode()
+    if line.isascii() and "\x7f" not in line:
+        return line
+    return "".join(
+        char if char.isprintable() else "".join(f"\\u{unit:04x}" for unit in _utf16(char))
+        for char in line
+    )
+
+
+def _utf16(char: str) -> list[int]:
+    raw = char.encode("utf-16-be", "surrogatepass")
+    return [int.from_bytes(raw[at : at + 2], "big") for at in range(0, len(raw), 2)]

@@ -18,6 +18,7 @@ no place for stands in a top-level table of its own, which Elastic's tools leave
 
 from triage.rules._load import load_rules
 from triage.rules._model import (
+    PLACEHOLDER,
     SEVERITIES,
     Drilldown,
     ListReference,
@@ -33,6 +34,7 @@ from triage.rules._model import (
 )
 
 __all__ = [
+    "PLACEHOLDER",
     "SEVERITIES",
     "Drilldown",
     "ListReference",

@@ -1,0 +1,134 @@
+"""The engine's open state: the same matches whatever the order, the chunks and the restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage import times
+from triage.engine.match import Hit, StoredEvent
+from triage.engine.sequence import Match, Sequencer
+from triage.eql import parse
+
+
+@dataclass(frozen=True)
+class Rule:
+    """As much of a rule as the engine asks for."""
+
+    query: Any
+    rule_id: str = "r"
+    event_category_field: str = "event.category"
+    lookback: int = 60 * times.SECOND
+    fingerprint: str = "1"
+
+
+PAIR = Rule(parse("sequence by k with maxspan=10s [a where true] [b where true]"))
+TRIPLE = Rule(
+    parse("sequence by k [a where true] [b where true] [c where true] until [d where true]")
+)
+SAMPLE = Rule(parse("sample by k [a where true] [b where true]"))
+
+
+def hit(second: int, stages: tuple[int, ...], key: str = "1") -> Hit:
+    event = StoredEvent(f"{second}", (second * times.SECOND, 0, "log", second), "pc-1", b"{}")
+    return Hit("r", f'["{key}"]', stages, event)
+
+
+def standing(rule: Rule, chunks: Iterable[list[Hit]], restart: bool = False) -> set[tuple[str, ...]]:
+    """The matches that stand after all chunks, as event ids."""
+    sequencer = Sequencer([rule])
+    told: set[tuple[str, ...]] = set()
+    kept: dict[tuple[str, str], Hit] = {}
+    for chunk in chunks:
+        advance = sequencer.advance(chunk)
+        told -= {ids(match) for match in advance.superseded}
+        told |= {ids(match) for match in advance.matches}
+        kept.update({(one.key, one.event.id): one for one in advance.kept})
+        if restart:
+            sequencer = Sequencer([rule])
+            sequencer.restore(reversed(kept.values()))
+    return told
+
+
+def ids(match: Match) -> tuple[str, ...]:
+    return tuple(event.id for event in match.events)
+
+
+def test_a_pair_completes_and_the_newest_first_event_counts() -> None:
+    hits = [hit(1, (0,)), hit(3, (0,)), hit(5, (1,))]
+    assert standing(PAIR, [hits]) == {("3", "5")}
+
+
+def test_maxspan_includes_its_last_nanosecond_and_no_more() -> None:
+    assert standing(PAIR, [[hit(1, (0,)), hit(11, (1,))]]) == {("1", "11")}
+    assert standing(PAIR, [[hit(1, (0,)), hit(12, (1,))]]) == set()
+
+
+def test_until_ends_what_is_open() -> None:
+    hits = [hit(1, (0,)), hit(2, (1,)), hit(3, (-1,)), hit(4, (2,))]
+    assert standing(TRIPLE, [hits]) == set()
+
+
+def test_a_late_first_event_completes_what_waited_for_it() -> None:
+    assert standing(PAIR, [[hit(5, (1,))], [hit(3, (0,))]]) == {("3", "5")}
+
+
+def test_a_late_event_replaces_the_match_it_refutes() -> None:
+    sequencer = Sequencer([PAIR])
+    assert [ids(m) for m in sequencer.advance([hit(1, (0,)), hit(5, (1,))]).matches] == [("1", "5")]
+    late = sequencer.advance([hit(3, (0,))])
+    assert [ids(m) for m in late.matches] == [("3", "5")]
+    assert [ids(m) for m in late.superseded] == [("1", "5")]
+
+
+def test_a_sample_joins_either_order_once_a_span() -> None:
+    assert standing(SAMPLE, [[hit(1, (1,)), hit(2, (0,)), hit(3, (1,))]]) == {("2", "1")}
+    assert standing(SAMPLE, [[hit(1, (1,)), hit(62, (0,))]]) == set()
+
+
+def test_a_limit_drops_the_keys_touched_longest_ago_and_counts() -> None:
+    sequencer = Sequencer([PAIR], max_hits=2)
+    advance = sequencer.advance([hit(1, (0,), "old"), hit(2, (0,), "b"), hit(3, (0,), "c")])
+    assert [one.key for one in advance.evicted] == ['["old"]']
+    assert sequencer.open_hits == 2
+
+
+def test_one_busy_key_keeps_its_newest_hits() -> None:
+    sequencer = Sequencer([PAIR], max_key_hits=8)
+    evicted = [
+        one.event.id for n in range(1, 21) for one in sequencer.advance([hit(n, (0,))]).evicted
+    ]
+    assert evicted
+    assert sequencer.open_hits + len(evicted) == 20
+    assert [one.event.id for one in sequencer.open()][-1] == "20"
+
+
+streams = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([0, 1, 2, -1]), min_size=1, max_size=2, unique=True),
+        st.sampled_from(["x", "y"]),
+    ),
+    max_size=24,
+)
+
+
+@given(stream=streams, rule=st.sampled_from([PAIR, TRIPLE, SAMPLE]), data=st.data())
+def test_order_chunks_repeats_and_restarts_change_nothing(
+    stream: list[tuple[list[int], str]], rule: Rule, data: st.DataObject
+) -> None:
+    stages = set(range(len(rule.query.stages))) | ({-1} if rule.query.until else set())
+    hits = [
+        hit(second, tuple(n for n in numbers if n in stages), key)
+        for second, (numbers, key) in enumerate(stream, 1)
+        if stages.intersection(numbers)
+    ]
+    in_order = standing(rule, [hits])
+    shuffled = data.draw(st.permutations(hits + hits[: len(hits) // 2]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=5)))
+    chunks = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
+    assert standing(rule, chunks) == in_order
+    assert standing(rule, chunks, restart=True) == in_order

@@ -1,0 +1,165 @@
+"""What a case tells: frozen values that the console and the exports show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from triage.event import Event
+from triage.fields import Doc
+
+Status = Literal["open", "acknowledged", "closed"]
+# Kibana's words for why an alert was closed (kibana.alert.workflow_reason).
+CLOSE_REASONS = ("true_positive", "benign_positive", "false_positive", "duplicate", "other")
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One line of the alert list."""
+
+    id: str  # kibana.alert.uuid
+    change: int  # the case's change counter when this row last changed
+    rule_id: str
+    rule_name: str
+    severity: str  # one of SEVERITIES
+    risk_score: float  # 0-100
+    time: int  # ns: when the matched activity completed (kibana.alert.original_time)
+    created: int  # ns: when the alert was made
+    host: str
+    user: str
+    process: str  # name of the process the alert is about
+    entity_id: str  # its process.entity_id
+    reason: str  # one sentence
+    collapsed: int  # further alerts of the rule in the same interval, beyond its max_signals
+    superseded: bool  # a late event changed what matched; the newer alert stands beside it
+    status: Status
+    close_reason: str  # one of CLOSE_REASONS where closed, else ""
+    assignee: str
+    decided_by: str
+    decided_at: int  # ns, 0 where nobody decided yet
+    notes: int  # how many notes
+
+    @property
+    def count(self) -> int:
+        """How many alerts this line stands for."""
+        return 1 + self.collapsed
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedEvent:
+    """An event that filled a stage of the rule."""
+
+    stage: int  # 0-based place in the rule's query
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    id: int
+    at: int  # ns
+    who: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A checklist step that somebody marked as done."""
+
+    step_id: str
+    at: int  # ns
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One thing somebody did, as the history of an alert shows it."""
+
+    id: int
+    at: int  # ns
+    who: str
+    action: str  # "acknowledge", "close", "reopen", "note", "tick", "untick", "except", "undo"
+    detail: Doc  # what the action needs to be told again: reason, note, exception …
+    undoes: int | None  # id of the entry this one takes back
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDetail:
+    """All that is known of one alert."""
+
+    row: AlertRow
+    doc: Doc  # the alert document: kibana.alert.* flat, ECS nested
+    matched: tuple[MatchedEvent, ...]  # in the order of the rule's stages
+    notes: tuple[Note, ...]
+    ticks: dict[str, Tick]  # by step id
+    history: tuple[JournalEntry, ...]  # oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process as its start told, or as much as a child's or its own events tell of it."""
+
+    host: str
+    entity_id: str
+    parent_entity_id: str
+    pid: int  # 0 unknown
+    parent_pid: int
+    name: str
+    executable: str
+    command_line: str
+    parent_name: str
+    parent_executable: str
+    parent_command_line: str
+    user: str
+    start: int  # ns, 0 unknown
+    end: int  # ns, 0 unknown or still running
+    sha256: str
+    integrity: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """A loaded rule as the engine runs it."""
+
+    rule_id: str
+    name: str
+    severity: str
+    path: str
+    runnable: bool
+    reason: str  # why it does not run
+    alerts: int
+    suppressed: int  # events that exceptions kept from this rule
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A log the engine follows."""
+
+    path: str
+    format: str
+    state: str  # "reading", "idle", "unreadable", "refused", "gone"
+    reason: str
+    offset: int
+    size: int
+    events: int
+    rejects: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What the engine last said of itself; all zero before its first word."""
+
+    pid: int = 0
+    state: str = ""  # "starting", "reading" (first pass over what exists), "live", "stopped"
+    at: int = 0  # ns: when it said so
+    events: int = 0  # since it started
+    rate: float = 0.0  # events a second over the last seconds
+    lag_bytes: int = 0  # in the logs, not yet read
+    total_bytes: int = 0
+    rejects: int = 0
+    suppressed: int = 0
+    open_hits: int = 0  # events kept for sequences still open
+    evicted: int = 0  # open hits dropped because the limit was reached
+    rules: int = 0  # runnable
+    problems: int = 0  # in rules and exception lists
+    message: str = ""  # what is wrong, in words

@@ -1,0 +1,259 @@
+"""Reading a case: what the console, the panes and the exports ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apsw
+import orjson
+
+from triage.case.model import (
+    AlertDetail,
+    AlertRow,
+    EngineState,
+    JournalEntry,
+    MatchedEvent,
+    Note,
+    Process,
+    RuleState,
+    SourceState,
+    Tick,
+)
+from triage.case.schema import connect, count
+from triage.event import Event
+from triage.sources.block import Reject
+
+_ROW = (
+    "id, change, rule_id, rule_name, severity, risk_score, time, created, host, user, process,"
+    " entity_id, reason, collapsed, superseded, status, close_reason, assignee, decided_by,"
+    " decided_at, notes"
+)
+_PROCESS = (
+    "host, entity_id, parent_entity_id, pid, parent_pid, name, executable, command_line,"
+    ' parent_name, parent_executable, parent_command_line, user, start, "end", sha256, integrity'
+)
+
+
+class CaseReader:
+    """A case open for reading; every answer is a frozen value of its own moment."""
+
+    def __init__(self, case: str | apsw.Connection) -> None:
+        self._db = connect(case) if isinstance(case, str) else case
+        self._seen_version = -1
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """The connection underneath, for questions nobody asked before."""
+        return self._db
+
+    def close(self) -> None:
+        self._db.close()
+
+    def changed(self) -> bool:
+        """True when another connection committed since the last call; asking is cheap."""
+        version = self._db.pragma("data_version")
+        fresh: bool = version != self._seen_version
+        self._seen_version = version
+        return fresh
+
+    # Alerts -------------------------------------------------------------------------------------
+
+    def alerts(self, after: int = 0) -> list[AlertRow]:
+        """The alerts whose rows changed after change number ``after``, oldest change first."""
+        rows = self._db.execute(
+            f"SELECT {_ROW} FROM alert WHERE change > ? ORDER BY change",  # noqa: S608 - own columns
+            (after,),
+        )
+        return [_alert_row(row) for row in rows]
+
+    def alert(self, alert_id: str) -> AlertDetail | None:
+        """All that is known of one alert, None where there is none of that id."""
+        found = self._db.execute(
+            f"SELECT doc, {_ROW} FROM alert WHERE id = ?",  # noqa: S608 - own columns
+            (alert_id,),
+        ).fetchone()
+        if found is None:
+            return None
+        return AlertDetail(
+            row=_alert_row(found[1:]),
+            doc=orjson.loads(found[0]),
+            matched=tuple(self.matched(alert_id)),
+            notes=tuple(
+                Note(*row)
+                for row in self._db.execute(
+                    "SELECT id, at, who, body FROM note WHERE alert_id = ? AND NOT removed"
+                    " ORDER BY id",
+                    (alert_id,),
+                )
+            ),
+            ticks={
+                row[0]: Tick(*row)
+                for row in self._db.execute(
+                    "SELECT step_id, at, who FROM tick WHERE alert_id = ?", (alert_id,)
+                )
+            },
+            history=tuple(self.history(alert_id)),
+        )
+
+    def documents(self, alert_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """The alert documents of ``alert_ids``, in that order, with today's workflow state and the
+        documents of the matched events under ``triage.events``."""
+        for alert_id in alert_ids:
+            found = self._db.execute(
+                "SELECT doc, status, close_reason, assignee FROM alert WHERE id = ?", (alert_id,)
+            ).fetchone()
+            if found is None:
+                continue
+            doc: dict[str, Any] = orjson.loads(found[0])
+            doc["kibana.alert.workflow_status"] = found[1]
+            if found[2]:
+                doc["kibana.alert.workflow_reason"] = found[2]
+            if found[3]:
+                doc["kibana.alert.workflow_assignee_ids"] = [found[3]]
+            doc["triage.events"] = [matched.event.doc for matched in self.matched(alert_id)]
+            yield doc
+
+    def matched(self, alert_id: str) -> Iterator[MatchedEvent]:
+        """The events that made an alert, by stage."""
+        rows = self._db.execute(
+            "SELECT stage, e.id, time, tiebreaker, source, position, doc FROM alert_event"
+            " JOIN event e ON e.id = event_id WHERE alert_id = ? ORDER BY stage",
+            (alert_id,),
+        )
+        for stage, *event in rows:
+            yield MatchedEvent(stage, _event(event))
+
+    def history(self, alert_id: str) -> Iterator[JournalEntry]:
+        """What was done to an alert, oldest first."""
+        rows = self._db.execute(
+            "SELECT id, at, who, action, detail, undoes FROM journal WHERE id IN"
+            " (SELECT journal_id FROM journal_change WHERE alert_id = ?) ORDER BY id",
+            (alert_id,),
+        )
+        for id_, at, who, action, detail, undoes in rows:
+            yield JournalEntry(id_, at, who, action, orjson.loads(detail), undoes)
+
+    def rule_alerts(self, rule_id: str) -> Iterator[tuple[AlertRow, list[Event]]]:
+        """Every alert of a rule with its matched events: what an exception would be tried on."""
+        rows = list(
+            self._db.execute(
+                f"SELECT {_ROW} FROM alert WHERE rule_id = ? ORDER BY time DESC",  # noqa: S608 - own columns
+                (rule_id,),
+            )
+        )
+        for row in rows:
+            alert = _alert_row(row)
+            yield alert, [matched.event for matched in self.matched(alert.id)]
+
+    # Around an alert ----------------------------------------------------------------------------
+
+    def events(self, host: str, start: int, end: int, limit: int = 2000) -> list[Event]:
+        """The events kept as evidence for ``host`` between two instants (ns, inclusive)."""
+        rows = self._db.execute(
+            "SELECT id, time, tiebreaker, source, position, doc FROM event"
+            " WHERE host = ? AND time BETWEEN ? AND ? ORDER BY time, tiebreaker LIMIT ?",
+            (host, start, end, limit),
+        )
+        return [_event(row) for row in rows]
+
+    def process(self, host: str, entity_id: str) -> Process | None:
+        """The process of that entity id on that host."""
+        found = self._db.execute(
+            f"SELECT {_PROCESS} FROM process WHERE host = ? AND entity_id = ?",  # noqa: S608 - own columns
+            (host, entity_id),
+        ).fetchone()
+        return Process(*found) if found else None
+
+    def children(self, host: str, entity_id: str, limit: int = 200) -> list[Process]:
+        """The processes that one started, oldest first."""
+        rows = self._db.execute(
+            f"SELECT {_PROCESS} FROM process WHERE host = ? AND parent_entity_id = ?"  # noqa: S608 - own columns
+            " ORDER BY start, pid LIMIT ?",
+            (host, entity_id, limit),
+        )
+        return [Process(*row) for row in rows]
+
+    def alerts_by_process(self, host: str) -> dict[str, int]:
+        """How many alerts each process of a host has, by entity id."""
+        rows = self._db.execute(
+            "SELECT entity_id, count(*) FROM alert WHERE host = ? GROUP BY entity_id", (host,)
+        )
+        return dict(rows)
+
+    def blocks(self, host: str, start: int, end: int) -> list[tuple[str, str, int, int]]:
+        """Where events of ``host`` between two instants lie: (source, format, first, last)."""
+        rows = self._db.execute(
+            "SELECT source, format, first, last, hosts FROM block"
+            " WHERE min_time <= ? AND max_time >= ? AND events > 0 ORDER BY min_time",
+            (end, start),
+        )
+        return [tuple(row[:4]) for row in rows if host in orjson.loads(row[4])]
+
+    # The engine and its rules -------------------------------------------------------------------
+
+    def meta(self, key: str) -> str:
+        """A fact about the case ("roots", "change"); "" where it is not set."""
+        found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return found[0] if found else ""
+
+    def engine(self) -> EngineState:
+        """What the engine last said of itself."""
+        found = self._db.execute("SELECT value FROM engine WHERE key = 'state'").fetchone()
+        return EngineState(**orjson.loads(found[0])) if found else EngineState()
+
+    def sources(self) -> list[SourceState]:
+        """The logs the engine follows, by path."""
+        rows = self._db.execute(
+            "SELECT path, format, state, reason, offset, size, events, rejects FROM source"
+            " ORDER BY path"
+        )
+        return [SourceState(*row) for row in rows]
+
+    def rules(self) -> list[RuleState]:
+        """The loaded rules by name, each with its alerts and suppressed events."""
+        rows = self._db.execute(
+            "SELECT rule_id, name, severity, path, runnable, reason,"
+            " (SELECT count(*) FROM alert a WHERE a.rule_id = r.rule_id),"
+            " (SELECT count(*) FROM suppressed s WHERE s.rule_id = r.rule_id)"
+            " FROM rule r ORDER BY name"
+        )
+        return [
+            RuleState(id_, name, severity, path, bool(runnable), reason, alerts, suppressed)
+            for id_, name, severity, path, runnable, reason, alerts, suppressed in rows
+        ]
+
+    def problems(self) -> list[tuple[str, int, int, str, str]]:
+        """What is wrong in rules and exception lists: (path, line, column, severity, message)."""
+        return list(
+            self._db.execute(
+                'SELECT path, line, "column", severity, message FROM problem ORDER BY id'
+            )
+        )
+
+    def rejects(self, limit: int = 500) -> list[Reject]:
+        """The newest records that could not be read."""
+        rows = self._db.execute(
+            "SELECT source, position, length, reason, excerpt FROM reject ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return [Reject(*row) for row in rows]
+
+    def reject_count(self) -> int:
+        """How many records could not be read, in all."""
+        return count(self._db, "SELECT count(*) FROM reject")
+
+    def gaps(self) -> list[tuple[int, str, str]]:
+        """Places where a log lost something before it was read: (at ns, source, message)."""
+        return list(self._db.execute("SELECT at, source, message FROM gap ORDER BY id"))
+
+
+def _alert_row(row: tuple[Any, ...]) -> AlertRow:
+    values = list(row)
+    values[14] = bool(values[14])  # superseded
+    return AlertRow(*values)
+
+
+def _event(row: Any) -> Event:
+    id_, time, tiebreaker, source, position, doc = row
+    return Event(id_, (time, tiebreaker, source, position), orjson.loads(doc))

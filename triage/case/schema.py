@@ -1,0 +1,178 @@
+"""The case file: one SQLite database that holds all that is known and decided, and its tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from triage.errors import TriageError
+
+VERSION = 1
+MEMORY = ":memory:"
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- One row an alert. `change` is the value of the case's change counter when the row last changed:
+-- a console asks for what is newer than the last it saw.
+CREATE TABLE alert (
+  id TEXT PRIMARY KEY, change INTEGER NOT NULL,
+  rule_id TEXT NOT NULL, rule_name TEXT NOT NULL, severity TEXT NOT NULL, risk_score REAL NOT NULL,
+  time INTEGER NOT NULL, created INTEGER NOT NULL, bucket INTEGER NOT NULL,
+  host TEXT NOT NULL, user TEXT NOT NULL, process TEXT NOT NULL, entity_id TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  collapsed INTEGER NOT NULL DEFAULT 0, superseded INTEGER NOT NULL DEFAULT 0,
+  status TEXT NOT NULL DEFAULT 'open', close_reason TEXT NOT NULL DEFAULT '',
+  assignee TEXT NOT NULL DEFAULT '', decided_by TEXT NOT NULL DEFAULT '',
+  decided_at INTEGER NOT NULL DEFAULT 0, notes INTEGER NOT NULL DEFAULT 0,
+  gathered INTEGER NOT NULL DEFAULT 0, doc BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX alert_change ON alert (change);
+CREATE INDEX alert_bucket ON alert (rule_id, bucket);
+CREATE INDEX alert_host ON alert (host, entity_id);
+CREATE INDEX alert_gathered ON alert (gathered) WHERE gathered = 0;
+-- Alerts beyond a rule's max_signals in one interval: known by id alone, so that none counts twice.
+CREATE TABLE collapsed (alert_id TEXT PRIMARY KEY, rule_id TEXT NOT NULL, bucket INTEGER NOT NULL)
+  WITHOUT ROWID;
+
+-- Evidence: matched events, events that an open sequence waits with, and what lies around alerts.
+CREATE TABLE event (
+  id TEXT PRIMARY KEY, time INTEGER NOT NULL, tiebreaker INTEGER NOT NULL, source TEXT NOT NULL,
+  position INTEGER NOT NULL, host TEXT NOT NULL, doc BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX event_host_time ON event (host, time);
+-- `stage` is the place of a matched event in its rule's query; context is what panes show besides.
+CREATE TABLE alert_event (alert_id TEXT NOT NULL, stage INTEGER NOT NULL, event_id TEXT NOT NULL,
+  PRIMARY KEY (alert_id, stage)) WITHOUT ROWID;
+
+CREATE TABLE process (
+  host TEXT NOT NULL, entity_id TEXT NOT NULL, parent_entity_id TEXT NOT NULL, pid INTEGER NOT NULL,
+  parent_pid INTEGER NOT NULL, name TEXT NOT NULL, executable TEXT NOT NULL,
+  command_line TEXT NOT NULL, parent_name TEXT NOT NULL, parent_executable TEXT NOT NULL,
+  parent_command_line TEXT NOT NULL, user TEXT NOT NULL, start INTEGER NOT NULL,
+  "end" INTEGER NOT NULL DEFAULT 0, sha256 TEXT NOT NULL, integrity TEXT NOT NULL,
+  PRIMARY KEY (host, entity_id)) WITHOUT ROWID;
+CREATE INDEX process_parent ON process (host, parent_entity_id);
+CREATE INDEX process_pid ON process (host, pid, start);
+
+CREATE TABLE block (
+  source TEXT NOT NULL, format TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  events INTEGER NOT NULL, min_time INTEGER NOT NULL, max_time INTEGER NOT NULL,
+  hosts TEXT NOT NULL, generation TEXT NOT NULL, PRIMARY KEY (generation, first)) WITHOUT ROWID;
+CREATE INDEX block_time ON block (min_time, max_time);
+
+CREATE TABLE position (generation TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE open_hit (
+  rule_id TEXT NOT NULL, fingerprint TEXT NOT NULL, key TEXT NOT NULL, event_id TEXT NOT NULL,
+  stages TEXT NOT NULL, PRIMARY KEY (rule_id, key, event_id)) WITHOUT ROWID;
+
+CREATE TABLE reject (id INTEGER PRIMARY KEY, source TEXT NOT NULL, position INTEGER NOT NULL,
+  length INTEGER NOT NULL, reason TEXT NOT NULL, excerpt BLOB NOT NULL, UNIQUE (source, position));
+CREATE TABLE gap (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, source TEXT NOT NULL,
+  message TEXT NOT NULL);
+CREATE TABLE suppressed (item_id TEXT NOT NULL, rule_id TEXT NOT NULL, event_id TEXT NOT NULL,
+  time INTEGER NOT NULL, host TEXT NOT NULL, PRIMARY KEY (item_id, rule_id, event_id))
+  WITHOUT ROWID;
+
+-- What people did. Rows are only ever added; `undoes` names the entry an undo takes back.
+CREATE TABLE journal (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL,
+  action TEXT NOT NULL, detail TEXT NOT NULL, undoes INTEGER);
+CREATE TABLE journal_change (journal_id INTEGER NOT NULL, alert_id TEXT NOT NULL,
+  before TEXT NOT NULL, after TEXT NOT NULL, PRIMARY KEY (journal_id, alert_id)) WITHOUT ROWID;
+CREATE INDEX journal_change_alert ON journal_change (alert_id);
+CREATE TABLE note (id INTEGER PRIMARY KEY, alert_id TEXT NOT NULL, at INTEGER NOT NULL,
+  who TEXT NOT NULL, body TEXT NOT NULL, removed INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX note_alert ON note (alert_id);
+CREATE TABLE tick (alert_id TEXT NOT NULL, step_id TEXT NOT NULL, at INTEGER NOT NULL,
+  who TEXT NOT NULL, PRIMARY KEY (alert_id, step_id)) WITHOUT ROWID;
+
+-- What the engine says of itself and of its rules, for the console to show.
+CREATE TABLE engine (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL, state TEXT NOT NULL,
+  reason TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL, events INTEGER NOT NULL,
+  rejects INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE rule (rule_id TEXT PRIMARY KEY, name TEXT NOT NULL, severity TEXT NOT NULL,
+  path TEXT NOT NULL, runnable INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE problem (id INTEGER PRIMARY KEY, path TEXT NOT NULL, line INTEGER NOT NULL,
+  "column" INTEGER NOT NULL, severity TEXT NOT NULL, message TEXT NOT NULL);
+"""
+
+
+def connect(path: str) -> apsw.Connection:
+    """The case at ``path``, made (readable by its owner only) where it does not exist yet.
+
+    ``":memory:"`` gives a case that is gone with its connection. Raises TriageError where the file
+    cannot be opened, is no case, or was made by a newer triage.
+    """
+    if path != MEMORY:
+        _precreate(Path(path))
+    try:
+        connection = apsw.Connection(path)
+        connection.set_busy_timeout(10_000)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = OFF")
+        with transaction(connection):
+            _prepare(connection, path)
+    except apsw.NotADBError as error:
+        raise TriageError(f"{path} is not a case file; choose another with --case") from error
+    except apsw.CantOpenError as error:
+        raise TriageError(f"{path} cannot be opened as a case file: {error}") from error
+    except apsw.Error as error:
+        raise TriageError(f"the case file {path} cannot be used: {error}") from error
+    return connection
+
+
+def _precreate(path: Path) -> None:
+    # SQLite would make it by the umask; a case holds other people's command lines.
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise TriageError(f"{path} is a folder; --case takes a file") from None
+    except OSError as error:
+        raise TriageError(
+            f"the case file {path} cannot be made ({error.strerror}); choose another with --case"
+        ) from error
+
+
+def _prepare(connection: apsw.Connection, path: str) -> None:
+    version = connection.pragma("user_version")
+    if version == VERSION:
+        return
+    if version > VERSION:
+        raise TriageError(f"{path} was made by a newer triage (case version {version}); update")
+    connection.execute(_TABLES)
+    connection.execute("INSERT INTO meta VALUES ('change', '0')")
+    connection.pragma("user_version", VERSION)
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """All or nothing. It takes the write lock at once: a reader that turns writer later could find
+    its snapshot outdated, which no waiting mends."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def next_change(connection: apsw.Connection) -> int:
+    """The next value of the case's change counter, inside a transaction."""
+    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'change'")
+    return count(connection, "SELECT value FROM meta WHERE key = 'change'")
+
+
+def count(connection: apsw.Connection, question: str, values: tuple[Any, ...] = ()) -> int:
+    """The one number a question is answered with, 0 where there is no answer."""
+    row = connection.execute(question, values).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,323 @@
+"""The engine's side of a case: one transaction a block, with all the block brought about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import apsw
+import orjson
+
+from triage.alert import Alert, alert_id, build
+from triage.case.model import EngineState, SourceState
+from triage.case.schema import MEMORY, connect, count, next_change, transaction
+from triage.engine.match import BlockResult, Hit, StoredEvent, Suppression
+from triage.engine.sequence import Advance, Match
+from triage.errors import Problem
+from triage.event import Event
+from triage.rules import Rule
+from triage.sources import Block, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a block changed in the case."""
+
+    found: tuple[str, ...]  # ids of the block's alerts, new or known
+    new: int  # of them new
+    collapsed: int  # further ones, beyond a rule's max_signals
+
+
+class CaseWriter:
+    """The engine's connection to its case; ``clock`` gives nanoseconds since 1970."""
+
+    def __init__(self, path: str, clock: Callable[[], int]) -> None:
+        self._db = connect(path)
+        self._clock = clock
+        self._keeps = path != MEMORY  # a case that is gone at the end needs no place to go on from
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """The open connection, for reading what was written."""
+        return self._db
+
+    def close(self) -> None:
+        self._db.close()
+
+    # What a new engine takes up -----------------------------------------------------------------
+
+    def positions(self) -> dict[str, Position]:
+        """How far each generation of each file was read, by generation."""
+        rows = self._db.execute("SELECT generation, state FROM position")
+        return {generation: Position(**orjson.loads(state)) for generation, state in rows}
+
+    def open_hits(self, rules: Mapping[str, Rule]) -> list[Hit]:
+        """The hits of sequences still open; those of rules that changed since are let go."""
+        hits: list[Hit] = []
+        rows = self._db.execute(
+            "SELECT rule_id, fingerprint, key, stages, e.id, time, tiebreaker, source, position,"
+            " host, doc FROM open_hit JOIN event e ON e.id = event_id"
+        )
+        stale: set[tuple[str, str]] = set()
+        for rule_id, fingerprint, key, stages, id_, time, tiebreaker, source, at, host, doc in rows:
+            rule = rules.get(rule_id)
+            if rule is None or rule.fingerprint != fingerprint:
+                stale.add((rule_id, fingerprint))
+                continue
+            event = StoredEvent(id_, (time, tiebreaker, source, at), host, doc)
+            hits.append(Hit(rule_id, key, tuple(orjson.loads(stages)), event))
+        with transaction(self._db):
+            self._db.executemany(
+                "DELETE FROM open_hit WHERE rule_id = ? AND fingerprint = ?", stale
+            )
+        return hits
+
+    # A block ------------------------------------------------------------------------------------
+
+    def commit(
+        self, block: Block, result: BlockResult, advance: Advance, rules: Mapping[str, Rule]
+    ) -> Committed:
+        """Write all that a block brought about, and where to go on behind it, or nothing."""
+        with transaction(self._db):
+            found, new, collapsed = self._alerts(advance.matches, rules)
+            for match in advance.superseded:
+                self._supersede(match)
+            self._suppress(result.suppressed)
+            for reject in result.rejects:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO reject (source, position, length, reason, excerpt)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    (reject.source, reject.position, reject.length, reject.reason, reject.excerpt),
+                )
+            if self._keeps:
+                self._keep(block, result, advance, rules)
+        return Committed(tuple(found), new, collapsed)
+
+    def _keep(
+        self, block: Block, result: BlockResult, advance: Advance, rules: Mapping[str, Rule]
+    ) -> None:
+        at = self._clock()
+        for message in block.gaps:
+            self._db.execute(
+                "INSERT INTO gap (at, source, message) VALUES (?, ?, ?)",
+                (at, block.source, message),
+            )
+        self._processes(result)
+        if block.positions:
+            self._db.execute(
+                "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    block.source,
+                    block.format,
+                    block.positions[0],
+                    block.positions[-1],
+                    result.events,
+                    result.min_time,
+                    result.max_time,
+                    orjson.dumps(result.hosts).decode(),
+                    block.position.generation,
+                ),
+            )
+        for hit in advance.kept:
+            self._store(hit.event)
+            self._db.execute(
+                "INSERT OR REPLACE INTO open_hit VALUES (?, ?, ?, ?, ?)",
+                (
+                    hit.rule_id,
+                    rules[hit.rule_id].fingerprint,
+                    hit.key,
+                    hit.event.id,
+                    orjson.dumps(hit.stages).decode(),
+                ),
+            )
+        for hit in advance.evicted:
+            self._db.execute(
+                "DELETE FROM open_hit WHERE rule_id = ? AND key = ? AND event_id = ?",
+                (hit.rule_id, hit.key, hit.event.id),
+            )
+        self._db.execute(
+            "INSERT OR REPLACE INTO position VALUES (?, ?)",
+            (block.position.generation, orjson.dumps(asdict(block.position)).decode()),
+        )
+
+    def _alerts(
+        self, matches: Sequence[Match], rules: Mapping[str, Rule]
+    ) -> tuple[list[str], int, int]:
+        found: list[str] = []
+        new = collapsed = 0
+        for match in matches:
+            rule = rules[match.rule_id]
+            id_ = alert_id(rule.rule_id, [event.id for event in match.events])
+            known = self._db.execute("SELECT superseded FROM alert WHERE id = ?", (id_,)).fetchone()
+            if known is not None:
+                if known[0]:
+                    self._db.execute(
+                        "UPDATE alert SET superseded = 0, change = ? WHERE id = ?",
+                        (next_change(self._db), id_),
+                    )
+                found.append(id_)
+                continue
+            alert = build(match, rule, self._clock())
+            if self._full(alert, rule.max_signals):
+                collapsed += self._collapse(alert)
+                continue
+            self._insert(alert)
+            for stage, event in enumerate(match.events):
+                self._store(event)
+                self._db.execute(
+                    "INSERT OR IGNORE INTO alert_event VALUES (?, ?, ?)", (id_, stage, event.id)
+                )
+            found.append(id_)
+            new += 1
+        return found, new, collapsed
+
+    def _full(self, alert: Alert, max_signals: int) -> bool:
+        have = count(
+            self._db,
+            "SELECT count(*) FROM alert WHERE rule_id = ? AND bucket = ? AND NOT superseded",
+            (alert.rule_id, alert.bucket),
+        )
+        return have >= max_signals
+
+    def _collapse(self, alert: Alert) -> int:
+        """Count an alert beyond the rule's max_signals on the interval's last one, once."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO collapsed VALUES (?, ?, ?)",
+            (alert.id, alert.rule_id, alert.bucket),
+        )
+        if not self._db.changes():
+            return 0
+        self._db.execute(
+            "UPDATE alert SET collapsed = collapsed + 1, change = ? WHERE id ="
+            " (SELECT id FROM alert WHERE rule_id = ? AND bucket = ?"
+            "  ORDER BY time DESC, id LIMIT 1)",
+            (next_change(self._db), alert.rule_id, alert.bucket),
+        )
+        return 1
+
+    def _insert(self, alert: Alert) -> None:
+        self._db.execute(
+            "INSERT INTO alert (id, change, rule_id, rule_name, severity, risk_score, time,"
+            " created, bucket, host, user, process, entity_id, reason, doc)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                alert.id,
+                next_change(self._db),
+                alert.rule_id,
+                alert.rule_name,
+                alert.severity,
+                alert.risk_score,
+                alert.time,
+                self._clock(),
+                alert.bucket,
+                alert.host,
+                alert.user,
+                alert.process,
+                alert.entity_id,
+                alert.reason,
+                orjson.dumps(alert.doc, default=str),
+            ),
+        )
+
+    def _supersede(self, match: Match) -> None:
+        self._db.execute(
+            "UPDATE alert SET superseded = 1, change = ? WHERE id = ?",
+            (
+                next_change(self._db),
+                alert_id(match.rule_id, [event.id for event in match.events]),
+            ),
+        )
+
+    def _suppress(self, suppressed: Sequence[Suppression]) -> None:
+        for one in suppressed:
+            self._store(one.event)
+            self._db.execute(
+                "INSERT OR IGNORE INTO suppressed VALUES (?, ?, ?, ?, ?)",
+                (one.item_id, one.rule_id, one.event.id, one.event.order[0], one.event.host),
+            )
+
+    def _store(self, event: StoredEvent) -> None:
+        time, tiebreaker, source, position = event.order
+        self._db.execute(
+            "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (event.id, time, tiebreaker, source, position, event.host, event.body),
+        )
+
+    def _processes(self, result: BlockResult) -> None:
+        # A log read newest first tells of a process's end before its start: either may come first.
+        self._db.executemany(
+            f"INSERT INTO process VALUES ({', '.join('?' * 16)})"  # noqa: S608 - own text
+            " ON CONFLICT (host, entity_id) DO UPDATE SET"
+            " (parent_entity_id, pid, parent_pid, name, executable, command_line, parent_name,"
+            "  parent_executable, parent_command_line, user, start, sha256, integrity) ="
+            " (excluded.parent_entity_id, excluded.pid, excluded.parent_pid, excluded.name,"
+            "  excluded.executable, excluded.command_line, excluded.parent_name,"
+            "  excluded.parent_executable, excluded.parent_command_line, excluded.user,"
+            "  excluded.start, excluded.sha256, excluded.integrity) WHERE start = 0",
+            [change.values for change in result.processes if not change.ended],
+        )
+        self._db.executemany(
+            f"INSERT INTO process VALUES ({', '.join('?' * 16)})"  # noqa: S608 - own text
+            ' ON CONFLICT (host, entity_id) DO UPDATE SET "end" = excluded."end"',
+            [change.values for change in result.processes if change.ended],
+        )
+
+    # Around alerts ------------------------------------------------------------------------------
+
+    def ungathered(self, before: int) -> list[str]:
+        """The alerts from before an instant (ns) whose surroundings are not kept yet, by time."""
+        rows = self._db.execute(
+            "SELECT id FROM alert WHERE gathered = 0 AND time < ? ORDER BY time", (before,)
+        )
+        return [row[0] for row in rows]
+
+    def gather(self, id_: str, events: Iterable[tuple[Event, str]]) -> None:
+        """Keep the events (each with its host) that lie around an alert."""
+        with transaction(self._db):
+            for event, host in events:
+                body = orjson.dumps(event.doc, default=str)
+                self._store(StoredEvent(event.id, event.order, host, body))
+            self._db.execute("UPDATE alert SET gathered = 1 WHERE id = ?", (id_,))
+
+    # The engine's word of itself ----------------------------------------------------------------
+
+    def say(self, state: EngineState, sources: Sequence[SourceState] = ()) -> None:
+        """Tell the console how the engine fares."""
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT OR REPLACE INTO engine VALUES ('state', ?)",
+                (orjson.dumps(asdict(state)).decode(),),
+            )
+            for source in sources:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        source.path,
+                        source.format,
+                        source.state,
+                        source.reason,
+                        source.offset,
+                        source.size,
+                        source.events,
+                        source.rejects,
+                    ),
+                )
+
+    def say_rules(self, rules: Iterable[Rule], problems: Iterable[Problem]) -> None:
+        """Tell the console which rules are loaded and what is wrong with them."""
+        with transaction(self._db):
+            self._db.execute("DELETE FROM rule")
+            self._db.execute("DELETE FROM problem")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?)",
+                [(r.rule_id, r.name, r.severity, str(r.path), r.runnable, r.reason) for r in rules],
+            )
+            self._db.executemany(
+                'INSERT INTO problem (path, line, "column", severity, message)'
+                " VALUES (?, ?, ?, ?, ?)",
+                [(p.path, p.line, p.column, p.severity, p.message) for p in problems],
+            )
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a fact about the case."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

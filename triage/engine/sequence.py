@@ -1,0 +1,224 @@
+"""Sequence: hits in, completed matches out; one small machine for each rule and join key.
+
+Only events that touch a rule come here. Their arrival order does not matter: a hit that belongs
+before one already seen re-runs its own key, and the matches of the key become what they would have
+been had everything come in order.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from triage.engine.index import RuleLike
+from triage.engine.match import Hit, StoredEvent
+from triage.eql.machine import SampleMachine, SequenceMachine
+
+MAX_OPEN_HITS = 200_000  # kept over all keys of all rules
+MAX_OPEN_BYTES = 128 << 20  # of their documents
+MAX_KEY_HITS = 5_000  # kept for one key of one rule
+
+
+class Machine(Protocol):
+    """What completes a rule for one join key; triage.eql.machine has one for each kind."""
+
+    def feed(self, time: int, stages: Iterable[int], item: Any) -> list[tuple[Any, ...]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule fulfilled: the events in the order of its stages."""
+
+    rule_id: str
+    key: tuple[Any, ...]  # the join key's values, () without
+    events: tuple[StoredEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What a batch of hits brought about."""
+
+    matches: tuple[Match, ...]
+    superseded: tuple[Match, ...]  # told earlier; a late event has shown them not to be
+    kept: tuple[Hit, ...]  # now part of the open state
+    evicted: tuple[Hit, ...]  # no longer part of it: a limit was reached
+
+
+@dataclass(slots=True)
+class _Track:
+    """The open state of one rule and join key."""
+
+    machine: Machine | None = None  # made when the hits could complete the rule
+    hits: list[Hit] = field(default_factory=list)  # in event order
+    told: dict[tuple[str, ...], Match] = field(default_factory=dict)  # by event ids
+
+
+class Sequencer:
+    """All open sequences. Its state is the hits it keeps; give them to a new one to go on."""
+
+    def __init__(
+        self,
+        rules: Iterable[RuleLike],
+        *,
+        max_hits: int = MAX_OPEN_HITS,
+        max_bytes: int = MAX_OPEN_BYTES,
+        max_key_hits: int = MAX_KEY_HITS,
+    ) -> None:
+        self._rules = {rule.rule_id: rule for rule in rules}
+        self._tracks: OrderedDict[tuple[str, str], _Track] = OrderedDict()
+        self._max_hits = max_hits
+        self._max_bytes = max_bytes
+        self._max_key_hits = max_key_hits
+        self.open_hits = 0
+        self._open_bytes = 0
+
+    def restore(self, hits: Iterable[Hit]) -> None:
+        """Take up open state that was kept earlier; what it already completed is not told again."""
+        grouped: dict[tuple[str, str], list[Hit]] = {}
+        for hit in hits:
+            if hit.rule_id in self._rules:
+                grouped.setdefault((hit.rule_id, hit.key), []).append(hit)
+        for name, own in grouped.items():
+            track = self._track(name)
+            self._insert(track, own)
+            track.told = self._run(name, track)
+
+    def advance(self, hits: Iterable[Hit]) -> Advance:
+        """Take the hits of a block. The result is the same however hits are split into calls."""
+        matches: list[Match] = []
+        superseded: list[Match] = []
+        kept: list[Hit] = []
+        evicted: list[Hit] = []
+        grouped: dict[tuple[str, str], list[Hit]] = {}
+        for hit in hits:
+            rule = self._rules.get(hit.rule_id)
+            if rule is None:
+                continue
+            if rule.query.kind == "event":
+                matches.append(Match(hit.rule_id, (), (hit.event,)))
+            elif hit.event.order[0]:
+                grouped.setdefault((hit.rule_id, hit.key), []).append(hit)
+        for name, own in grouped.items():
+            track = self._track(name)
+            fresh = self._insert(track, own)
+            if not fresh:
+                continue
+            kept.extend(fresh)
+            if track.machine and track.hits[-len(fresh) :] == fresh:
+                found = self._feed(track.machine, name, fresh)
+            else:
+                found = self._run(name, track)
+                superseded.extend(self._refuted(track, found))
+            matches.extend(match for ids, match in found.items() if ids not in track.told)
+            track.told.update(found)
+            evicted.extend(self._shorten(name, track))
+        evicted.extend(self._evict())
+        return Advance(tuple(matches), tuple(superseded), tuple(kept), tuple(evicted))
+
+    def update(self, rules: Iterable[RuleLike], changed: Iterable[str]) -> None:
+        """Take these rules; the open state of ``changed`` ones (by id) is let go."""
+        self._rules = {rule.rule_id: rule for rule in rules}
+        gone = set(changed)
+        for name in [name for name in self._tracks if name[0] in gone]:
+            self._drop(name)
+
+    # --------------------------------------------------------------------------------------------
+
+    def _track(self, name: tuple[str, str]) -> _Track:
+        track = self._tracks.get(name)
+        if track is None:
+            track = self._tracks[name] = _Track()
+        else:
+            self._tracks.move_to_end(name)
+        return track
+
+    def _machine(self, rule_id: str) -> Machine:
+        rule = self._rules[rule_id]
+        if rule.query.kind == "sample":
+            # A sample has no maxspan of its own: it sees what its rule's schedule looks back on.
+            return SampleMachine(rule.query, rule.lookback)
+        return SequenceMachine(rule.query)
+
+    def _insert(self, track: _Track, own: list[Hit]) -> list[Hit]:
+        """Put hits into the track in event order; those it already has are left out."""
+        have = {hit.event.id for hit in track.hits}
+        fresh: list[Hit] = []
+        for hit in sorted(own, key=_event_order):
+            if hit.event.id not in have:
+                have.add(hit.event.id)
+                fresh.append(hit)
+        if track.hits and fresh and _event_order(fresh[0]) < _event_order(track.hits[-1]):
+            for hit in fresh:
+                insort(track.hits, hit, key=_event_order)
+        else:
+            track.hits.extend(fresh)
+        self._count(fresh, 1)
+        return fresh
+
+    def _run(self, name: tuple[str, str], track: _Track) -> dict[tuple[str, ...], Match]:
+        """Run the track's hits from the first on: all matches of the key."""
+        stages = self._rules[name[0]].query.stages
+        if len(track.hits) < sum(not stage.missing for stage in stages):
+            return {}  # most keys never see a second event; they need no machine
+        track.machine = self._machine(name[0])
+        return self._feed(track.machine, name, track.hits)
+
+    def _feed(
+        self, machine: Machine, name: tuple[str, str], hits: list[Hit]
+    ) -> dict[tuple[str, ...], Match]:
+        found: dict[tuple[str, ...], Match] = {}
+        for hit in hits:
+            for completed in machine.feed(hit.event.order[0], hit.stages, hit.event):
+                events = tuple(event for event in completed if event is not None)
+                match = Match(name[0], tuple(orjson.loads(name[1])), events)
+                found[tuple(event.id for event in events)] = match
+        return found
+
+    @staticmethod
+    def _refuted(track: _Track, found: dict[tuple[str, ...], Match]) -> Iterator[Match]:
+        """Matches told before that a late event undid, as far as their events are still here."""
+        have = {hit.event.id for hit in track.hits}
+        for ids in [ids for ids in track.told if ids not in found and have.issuperset(ids)]:
+            yield track.told.pop(ids)
+
+    def _shorten(self, name: tuple[str, str], track: _Track) -> list[Hit]:
+        """Keep one busy key from growing for ever: its oldest hits go, a quarter at a time."""
+        if len(track.hits) <= self._max_key_hits:
+            return []
+        cut = len(track.hits) - self._max_key_hits * 3 // 4
+        gone, track.hits = track.hits[:cut], track.hits[cut:]
+        have = {hit.event.id for hit in track.hits}
+        track.told = {ids: match for ids, match in track.told.items() if have.issuperset(ids)}
+        self._count(gone, -1)
+        return gone
+
+    def _evict(self) -> Iterator[Hit]:
+        """The keys that were touched longest ago go first. By arrival, not by event time: logs are
+        also read newest first, and then every hit is old."""
+        while self._tracks and (
+            self.open_hits > self._max_hits or self._open_bytes > self._max_bytes
+        ):
+            yield from self._drop(next(iter(self._tracks)))
+
+    def _drop(self, name: tuple[str, str]) -> list[Hit]:
+        hits = self._tracks.pop(name).hits
+        self._count(hits, -1)
+        return hits
+
+    def _count(self, hits: list[Hit], sign: int) -> None:
+        self.open_hits += sign * len(hits)
+        self._open_bytes += sign * sum(len(hit.event.body) for hit in hits)
+
+    def open(self) -> Iterator[Hit]:
+        """All hits kept, by key: the whole state."""
+        for track in self._tracks.values():
+            yield from track.hits
+
+
+def _event_order(hit: Hit) -> tuple[int, int, str, int]:
+    return hit.event.order
