@@ -1,0 +1,167 @@
+"""Nodes: the syntax tree of EQL, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Constant: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant."""
+
+    value: Constant
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the event by its full name; ``optional`` where written ``?name``."""
+
+    name: str
+    optional: bool
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call: ``name`` is the lower-case name without ``~``."""
+
+    name: str
+    insensitive: bool
+    args: tuple[Node, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """Arithmetic minus."""
+
+    operand: Node
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """``op`` is one of ``+ - * / %``."""
+
+    op: str
+    left: Node
+    right: Node
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``op`` is one of ``== != < <= > >=``."""
+
+    op: str
+    left: Node
+    right: Node
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """``value in (…)``, or ``in~`` when insensitive."""
+
+    value: Node
+    items: tuple[Node, ...]
+    insensitive: bool
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A pattern test: ``op`` is one of ``: like like~ regex regex~``."""
+
+    value: Node
+    op: str
+    patterns: tuple[Literal, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Logical not."""
+
+    operand: Node
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of two or more terms; chains are flat, so their length costs no depth."""
+
+    terms: tuple[Node, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of two or more terms."""
+
+    terms: tuple[Node, ...]
+    start: int
+    end: int
+
+
+Node: TypeAlias = (
+    Literal
+    | Field
+    | Call
+    | Negative
+    | Arithmetic
+    | Comparison
+    | Membership
+    | Match
+    | Not
+    | And
+    | Or
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """One event filter: the whole of an event query, or one ``[…]`` of a sequence or sample."""
+
+    category: str | None  # None for `any`
+    condition: Node
+    keys: tuple[Field, ...]  # the query's `by` keys, then the stage's own
+    missing: bool  # written `![…]`: no such event may happen
+    line: int  # 1-based place of the filter in the query
+    column: int
+    text: str  # the filter as written, without brackets
+    query_text: str  # the text that all offsets of `condition` refer to
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """``| head count`` or ``| tail count``."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A parsed and verified query. Compared by identity, so it can be a cheap dictionary key."""
+
+    kind: str  # "event", "sequence" or "sample"
+    stages: tuple[Stage, ...]  # `with runs=n` is expanded to n stages
+    until: Stage | None
+    maxspan: int | None  # nanoseconds
+    pipes: tuple[Pipe, ...]
+    text: str

@@ -1,0 +1,303 @@
+"""Patterns: wildcards and Lucene regular expressions, matched in linear time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import re2
+
+from triage.eql.values import fold
+
+TextTest = Callable[[str], bool]
+_STAR, _ONE = object(), object()
+_MEMO_SIZE = 256  # values a compiled pattern remembers
+_MEMO_LENGTH = 128  # characters; longer values hardly come twice
+_MAX_DEPTH = 50
+
+
+def has_wildcard(text: str) -> bool:
+    """Whether ``*`` or ``?`` occurs."""
+    return "*" in text or "?" in text
+
+
+def wildcard_test(
+    patterns: Iterable[str], insensitive: bool, *, literal: bool = False, escapes: bool = False
+) -> TextTest:
+    """The test whether a whole text matches any of the patterns: ``*`` any run, ``?`` one.
+
+    ``literal`` takes both signs as themselves; ``escapes`` lets a backslash do that for the
+    character after it (else it is literal too). Literals become one set lookup, simple forms
+    string methods, the rest one RE2 program. Raises ValueError where RE2 refuses it.
+    """
+    exact: set[str] = set()
+    starts: list[str] = []
+    ends: list[str] = []
+    parts: list[str] = []
+    rest: list[str] = []
+    for pattern in patterns:
+        pieces = [pattern] if literal else _pieces(pattern, escapes)
+        texts = [
+            fold(piece) if insensitive and piece.__class__ is str else piece for piece in pieces
+        ]
+        match texts:
+            case []:
+                exact.add("")
+            case [str(text)]:
+                exact.add(text)
+            case [str(text), last] if last is _STAR:
+                starts.append(text)
+            case [first, str(text)] if first is _STAR:
+                ends.append(text)
+            case [first, str(text), last] if first is _STAR and last is _STAR:
+                parts.append(text)
+            case [only] if only is _STAR:
+                starts.append("")
+            case _:
+                rest.append("".join(map(_expression, texts)))
+    return _assemble(frozenset(exact), tuple(starts), tuple(ends), tuple(parts), rest, insensitive)
+
+
+def _pieces(pattern: str, escapes: bool) -> list[Any]:
+    """Literal runs, _STAR and _ONE; runs of stars are one."""
+    pieces: list[Any] = []
+    run: list[str] = []
+    at = 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char not in "*?":
+            if char == "\\" and escapes and at < len(pattern):
+                char = pattern[at]
+                at += 1
+            run.append(char)
+            continue
+        if run:
+            pieces.append("".join(run))
+            run = []
+        sign = _STAR if char == "*" else _ONE
+        if sign is _ONE or not pieces or pieces[-1] is not _STAR:
+            pieces.append(sign)
+    if run:
+        pieces.append("".join(run))
+    return pieces
+
+
+def _expression(piece: Any) -> str:
+    if piece is _STAR:
+        return ".*"
+    return "." if piece is _ONE else str(re2.escape(piece))
+
+
+def _assemble(
+    exact: frozenset[str],
+    starts: tuple[str, ...],
+    ends: tuple[str, ...],
+    parts: tuple[str, ...],
+    rest: list[str],
+    insensitive: bool,
+) -> TextTest:
+    if not (starts or ends or parts or rest):
+        if insensitive:
+            return lambda text: fold(text) in exact
+        return lambda text: text in exact
+    program = _program("|".join(rest), insensitive=False) if rest else None
+
+    def test(text: str) -> bool:
+        if insensitive:
+            text = fold(text)
+        if text in exact or text.startswith(starts) or text.endswith(ends):
+            return True
+        for part in parts:
+            if part in text:
+                return True
+        return program is not None and program(text)
+
+    return test if program is None else _remembering(test)
+
+
+def regex_test(patterns: Iterable[str], insensitive: bool) -> TextTest:
+    """The test whether a whole text matches any of the Lucene regular expressions.
+
+    Raises ValueError, with the reason, for what is no such expression or cannot be run in
+    linear time (complement ``~``, intersection ``&``, numeric ranges ``<1-9>``).
+    """
+    translated = "|".join(_Lucene(pattern).translate() for pattern in patterns)
+    return _remembering(_program(translated, insensitive=insensitive))
+
+
+def _program(expression: str, insensitive: bool) -> TextTest:
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    options.dot_nl = True
+    options.case_sensitive = not insensitive
+    try:
+        compiled = re2.compile(f"(?:{expression})".encode("utf-8", "replace"), options)
+    except re2.error as problem:
+        reason = problem.args[0] if problem.args else ""
+        shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise ValueError(f"the pattern cannot be compiled: {shown}") from None
+    fullmatch = compiled.fullmatch
+    # As bytes: half the cost, and a lone surrogate in a log cannot raise.
+    return lambda text: fullmatch(text.encode("utf-8", "replace")) is not None
+
+
+def _remembering(test: TextTest) -> TextTest:
+    """The same test, with the answers for recent short values remembered."""
+    memo: dict[str, bool] = {}
+
+    def remembered(text: str) -> bool:
+        known = memo.get(text)
+        if known is None:
+            known = test(text)
+            if len(text) <= _MEMO_LENGTH:
+                if len(memo) >= _MEMO_SIZE:
+                    memo.clear()
+                memo[text] = known
+        return known
+
+    return remembered
+
+
+_CLASSES = {
+    "d": "0-9",
+    "D": "\\x{0}-/:-\\x{10FFFF}",
+    "s": "\\t\\n\\r ",
+    "S": "\\x{0}-\\x{8}\\x{B}\\x{C}\\x{E}-\\x{1F}!-\\x{10FFFF}",
+    "w": "0-9A-Z_a-z",
+    "W": "\\x{0}-/:-@\\[-\\^`{-\\x{10FFFF}",
+}
+
+
+class _Lucene:
+    """Translates one Lucene regular expression (all optional operators on) to RE2's syntax."""
+
+    def __init__(self, pattern: str) -> None:
+        self._text = pattern
+        self._at = 0
+
+    def translate(self) -> str:
+        if not self._text:
+            return "(?:)"
+        found = self._union(0)
+        if self._at < len(self._text):
+            raise self._wrong(f"unexpected [{self._text[self._at]}]")
+        return f"(?:{found})"
+
+    def _wrong(self, what: str) -> ValueError:
+        return ValueError(f"regular expression: {what} at character {self._at + 1}")
+
+    def _peek(self) -> str:
+        return self._text[self._at : self._at + 1]
+
+    def _next(self) -> str:
+        if self._at >= len(self._text):
+            raise self._wrong("unexpected end")
+        self._at += 1
+        return self._text[self._at - 1]
+
+    def _union(self, depth: int) -> str:
+        if depth > _MAX_DEPTH:
+            raise self._wrong("groups are nested too deeply")
+        branches = [self._sequence(depth)]
+        while self._peek() == "|":
+            self._at += 1
+            branches.append(self._sequence(depth))
+        return "|".join(branches)
+
+    def _sequence(self, depth: int) -> str:
+        parts: list[str] = []
+        while self._peek() not in ("", ")", "|"):
+            if self._peek() == "&":
+                raise self._wrong("the operator & is not supported, write \\& for the character")
+            parts.append(self._repeated(depth))
+        if not parts:
+            raise self._wrong("an alternative is empty")
+        return "".join(parts)
+
+    def _repeated(self, depth: int) -> str:
+        atom = self._atom(depth)
+        while True:
+            sign = self._peek()
+            if sign and sign in "?*+":
+                self._at += 1
+                # In a group of its own: a+? is (a+)? in Lucene, and no lazy repetition.
+                atom = f"(?:{atom}{sign})"
+            elif sign == "{":
+                self._at += 1
+                atom = f"(?:{atom}{{{self._counts()}}})"
+            else:
+                return atom
+
+    def _counts(self) -> str:
+        close = self._text.find("}", self._at)
+        inside = self._text[self._at : close] if close >= 0 else ""
+        low, comma, high = inside.partition(",")
+        if not low.isdecimal() or (high and not high.isdecimal()):
+            raise self._wrong("a repetition is written {2}, {2,} or {2,5}")
+        if len(inside) > 12 or (high and int(high) < int(low)):
+            raise self._wrong("the repetition is out of range")
+        self._at = close + 1
+        return f"{int(low)}{comma}{int(high) if high else ''}"
+
+    def _atom(self, depth: int) -> str:
+        char = self._next()
+        if char == "(":
+            if self._peek() == ")":
+                self._at += 1
+                return "(?:)"
+            inner = self._union(depth + 1)
+            if self._peek() != ")":
+                raise self._wrong("a closing ) is missing")
+            self._at += 1
+            return f"(?:{inner})"
+        if char == "[":
+            return self._class()
+        if char == "\\":
+            char = self._next()
+            return f"[{_CLASSES[char]}]" if char in _CLASSES else _char(char)
+        if char == '"':
+            close = self._text.find('"', self._at)
+            if close < 0:
+                raise self._wrong('a closing " is missing')
+            inside = self._text[self._at : close]
+            self._at = close + 1
+            return f"(?:{''.join(map(_char, inside))})"
+        if char in "~<":
+            self._at -= 1
+            raise self._wrong(
+                f"the operator {char} is not supported, write \\{char} for the character"
+            )
+        return {".": ".", "@": "(?:.*)", "#": "[^\\x{0}-\\x{10FFFF}]"}.get(char) or _char(char)
+
+    def _class(self) -> str:
+        negated = self._peek() == "^"
+        self._at += negated
+        members: list[str] = []
+        while not members or self._peek() != "]":
+            if self._peek() == "\\" and self._text[self._at + 1 : self._at + 2] in _CLASSES:
+                members.append(_CLASSES[self._text[self._at + 1]])
+                self._at += 2
+                continue
+            first = self._member()
+            if self._peek() == "-" and self._text[self._at + 1 : self._at + 2] not in ("]", ""):
+                self._at += 1
+                last = self._member()
+                if last < first:
+                    raise self._wrong(f"the range {first}-{last} is out of order")
+                members.append(f"{_char(first)}-{_char(last)}")
+            else:
+                members.append(_char(first))
+        self._at += 1
+        return f"[{'^' if negated else ''}{''.join(members)}]"
+
+    def _member(self) -> str:
+        char = self._next()
+        return self._next() if char == "\\" else char
+
+
+def _char(char: str) -> str:
+    if char.isascii() and char.isalnum():
+        return char
+    return f"\\x{{{ord(char):X}}}" if not "\ud800" <= char <= "\udfff" else "\\x{FFFD}"
