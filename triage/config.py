@@ -218,7 +218,7 @@ def _scan(text: str) -> list[Statement]:
         header = text[offset] == "["
         array = text.startswith("[[", offset)
         names, offset = _key(text, offset + header + array)
-        if not names:
+        if not names or not text.startswith("]" if header else "=", offset):
             break
         if header:
             offset += 1 + array

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 
 from triage import times
 from triage.config import Places, TomlError, read_toml
-from triage.eql import EqlError, Query, parse
+from triage.eql import EqlError, Query, compile_stage, parse
 from triage.errors import Problem
 from triage.rules._model import (
     PLACEHOLDER,
@@ -181,7 +181,11 @@ class _Reader:
         if language not in ("", "eql"):
             return None, f"language {language} is not run yet"
         try:
-            return parse(self.text("query")), ""
+            query = parse(self.text("query"))
+            # What only the compiler rejects is as wrong: tell now, not at the first event.
+            for stage in (*query.stages, *([query.until] if query.until else [])):
+                compile_stage(stage)
+            return query, ""
         except EqlError as error:
             line, column = self.places.inside(("rule", "query"), error.line, error.column)
             self.problems.append(Problem(self.path, line, column, error.message))

@@ -116,7 +116,8 @@ class Rule:
     type: str  # "eql", "query", "threshold", …
     language: str  # "eql", "kuery", …; "" where the type has none
     text: str  # the query as written
-    query: Query | None  # parsed; None where it can not run
+    # Parsed; None where it can not run. Compared by identity: the same text is the same query.
+    query: Query | None = field(compare=False)
     runnable: bool
     reason: str  # why it can not run; "" where it can
     interval: int  # ns
@@ -171,5 +172,5 @@ def eql_literal(value: object) -> str:
         elif char.isprintable():
             out.append(char)
         else:
-            out.append(f"\\u{{{ord(char):x}}}")
+            out.append(f"\\u{{{ord(char):02x}}}")
     return "".join([*out, '"'])
