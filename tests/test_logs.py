@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from triage.case.read import CaseReader
 from triage.config import bundled
 from triage.run import Config, Engine, hunt
-from triage.case.read import CaseReader
 from triage.sources import Follower
 
 pytestmark = pytest.mark.shared
@@ -21,8 +21,8 @@ WANT = {
     "unusual_net_sysbin(5m)": "System Binary",
 }
 PACKED = (".zip", ".gz", ".raw")  # archives and the mixed Splunk export are read later
-# Exports that carry no ECS, no Windows event record and no field names of their own.
-LATER = {"csv", "getwinevent", "evtxecmd"}
+# Neither EVTX nor event XML nor NDJSON of a known shape: tables, arrays, pretty-printed JSON.
+LATER = {"csv", "getwinevent", "evtxecmd", "es_search_hits", "normalized-"}
 
 
 def manifests(shared: Path) -> list[tuple[Path, dict[str, Any]]]:

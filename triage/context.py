@@ -302,11 +302,15 @@ def around(case: CaseReader, alert: AlertDetail, window: int = WINDOW) -> Around
     for event in case.events(host, start, end):
         found.setdefault(event.id, event)
     missing: list[str] = []
+    # A record of another host need not be decoded; most blocks hold many hosts.
+    mark = host.encode() if host.isascii() else b""
     for source, format_, first, last in case.blocks(host, start, end):
         try:
             for position, record in read_range(source, format_, first, last):
-                event_ = _event(source, format_, position, record)
-                if event_ and start <= event_.time <= end and host_of(event_.doc) == host:
+                if mark not in record:
+                    continue
+                event_ = _event(source, format_, position, record, host, (start, end))
+                if event_ is not None:
                     found.setdefault(event_.id, event_)
         except (OSError, TriageError) as error:
             missing.append(f"{source}: {error}")
@@ -319,12 +323,18 @@ def around(case: CaseReader, alert: AlertDetail, window: int = WINDOW) -> Around
     return Around(tuple(events), 0, tuple(dict.fromkeys(missing)))
 
 
-def _event(source: str, format_: str, position: int, record: bytes) -> Event | None:
+def _event(
+    source: str, format_: str, position: int, record: bytes, host: str, span: tuple[int, int]
+) -> Event | None:
+    """The event of a record, where it is of ``host`` and within ``span`` (ns, inclusive)."""
     try:
         doc = decode(format_, record)
     except RecordError:
         return None  # counted and kept when the log was first read
-    if doc is None or (order := order_of(doc, source, position)) is None:
+    if doc is None or host_of(doc) != host:
+        return None
+    order = order_of(doc, source, position)
+    if order is None or not span[0] <= order[0] <= span[1]:
         return None
     return Event(identity(doc), order, doc)
 

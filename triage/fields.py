@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 Doc = dict[str, Any]
+_UNSURE = object()
 
 
 def lookup(doc: Doc, name: str) -> Any:
@@ -15,14 +17,41 @@ def lookup(doc: Doc, name: str) -> Any:
     or a list of nulls is missing. A list of one value is that value.
     """
     found = doc.get(name)
-    if found is None and "." in name:
-        found = _descend(doc, name.split("."), 0)
+    if found is None:
+        parts = _parts(name)
+        found = _nested(doc, parts)
+        if found is _UNSURE:
+            found = _descend(doc, parts, 0)
     if found.__class__ is list:
         return _flatten(found)
     return None if found.__class__ is dict else found
 
 
-def _descend(node: Any, parts: list[str], start: int) -> Any:
+@lru_cache(maxsize=4096)
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple(name.split("."))
+
+
+def _nested(doc: Doc, parts: tuple[str, ...]) -> Any:
+    """The value under plain nested objects, the common case; _UNSURE where there may be another
+    way to it: an array of objects, or a key with a dot beside the path."""
+    node: Any = doc
+    path: list[Doc] = []
+    for part in parts:
+        if node.__class__ is not dict:
+            return _UNSURE if node.__class__ is list or _dotted(path) else None
+        path.append(node)
+        node = node.get(part)
+        if node is None:
+            return _UNSURE if _dotted(path) else None
+    return node
+
+
+def _dotted(path: list[Doc]) -> bool:
+    return any("." in "".join(node) for node in path)
+
+
+def _descend(node: Any, parts: tuple[str, ...], start: int) -> Any:
     if node.__class__ is list:
         if any(item.__class__ is list for item in node):
             node = _leaves(node)  # not by recursion: a log may nest arrays a thousand deep

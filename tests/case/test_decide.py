@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ class Clock:
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Iterator[str]:
+def case(tmp_path: Path) -> str:
     """A case with three alerts of one rule."""
     rule = events.write_rule(tmp_path / "rules" / "beacon.toml")
     docs = [
@@ -44,7 +43,7 @@ def case(tmp_path: Path) -> Iterator[str]:
     engine = Engine(config, path, Follower([log], once=True), Clock())
     assert len(list(hunt(engine, lambda _: None))) == 3
     engine.close()
-    yield path
+    return path
 
 
 @pytest.fixture
@@ -108,7 +107,7 @@ def test_undo_takes_back_one_decision_after_another(reader: CaseReader, mara: De
     assert undone.action == "close"
     assert {state[0] for state in statuses(reader)} == {"acknowledged"}
     mara.undo()
-    assert {state for state in statuses(reader)} == {("open", "", "")}
+    assert set(statuses(reader)) == {("open", "", "")}
     assert mara.undo() is None
 
 

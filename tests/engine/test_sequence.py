@@ -38,7 +38,9 @@ def hit(second: int, stages: tuple[int, ...], key: str = "1") -> Hit:
     return Hit("r", f'["{key}"]', stages, event)
 
 
-def standing(rule: Rule, chunks: Iterable[list[Hit]], restart: bool = False) -> set[tuple[str, ...]]:
+def standing(
+    rule: Rule, chunks: Iterable[list[Hit]], restart: bool = False
+) -> set[tuple[str, ...]]:
     """The matches that stand after all chunks, as event ids."""
     sequencer = Sequencer([rule])
     told: set[tuple[str, ...]] = set()
