@@ -33,6 +33,7 @@ from triage.eql.nodes import (
 from triage.eql.patterns import TextTest, has_wildcard, wildcard_test
 from triage.eql.values import (
     FLIPPED,
+    FieldTypes,
     canonical,
     equal,
     fold,
@@ -49,7 +50,6 @@ from triage.fields import Doc
 # their values are looked at, that a hostile event costs milliseconds and not hours.
 _MAX_COMBINATIONS = 10_000
 
-FieldTypes: TypeAlias = dict[str, str] | None
 Matcher: TypeAlias = Callable[[Doc], bool]
 ValueTest: TypeAlias = Callable[[Any], bool]
 

@@ -23,6 +23,7 @@ from triage.eql.nodes import (
 )
 from triage.eql.patterns import TextTest, regex_test, wildcard_test
 from triage.eql.values import (
+    FieldTypes,
     compare,
     equal,
     fold,
@@ -73,9 +74,7 @@ class Evaluator:
 
     __slots__ = ("_names", "_source", "_types", "run")
 
-    def __init__(
-        self, node: Node, source: Source, field_types: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, node: Node, source: Source, field_types: FieldTypes = None) -> None:
         self._source = source
         self._types = field_types
         self._names: list[str] = []

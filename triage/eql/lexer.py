@@ -126,6 +126,8 @@ def _unknown(text: str, at: int) -> str:
     if meant is None and text[at] == "!":
         meant = "not"
     hint = f", did you mean `{meant}`?" if meant else ""
+    if text[at] == "~":
+        hint = ", did you mean `in~`, `like~` or `regex~`? The sign stands right after the word"
     return f"unexpected character [{text[at]}]{hint}"
 
 

@@ -27,7 +27,9 @@ from triage.errors import EqlError
 from triage.times import duration
 
 _MAX_DEPTH = 64  # parentheses, calls and signs within one another; no sane rule has ten
+_MAX_ARITHMETIC = 100  # operators in a query; each makes the tree one deeper
 _MAX_RUNS = 100
+_MAX_SAMPLE = 5
 _LONG = 1 << 63
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _PATTERNS = (":", "like", "like~", "regex", "regex~")
@@ -55,6 +57,7 @@ class _Parser:
         self._tokens = tokenize(self.source)
         self._at = 0
         self._token = self._tokens[0]
+        self._arithmetic = 0
 
     # -- tokens --------------------------------------------------------------------------------
 
@@ -93,8 +96,10 @@ class _Parser:
             hint = ", only functions and in~, like~, regex~ have a form that ignores case"
         elif token.kind == "[" and previous is not None and previous.kind in ("name", "quoted"):
             hint = ", array indexes are not supported"
+        elif token.kind == "not" and self._tokens[self._at + 1].kind in _PATTERNS:
+            hint = ", write `not` before the field"
         elif token.kind in KEYWORDS:
-            hint = f", write `` `{text}` `` if it is a field" if text[-1] != "~" else ""
+            hint = "" if text[-1] == "~" else f", a field named {text} stands in backquotes"
         return self._error(token, f"unexpected {found}, expected {wanted}{hint}")
 
     # -- query ---------------------------------------------------------------------------------
@@ -150,6 +155,11 @@ class _Parser:
             raise self._unexpected("`[`")
         if len(stages) < 2:
             raise self._error(start, f"A {kind} requires a minimum of 2 queries, found [1]")
+        if kind == "sample" and len(stages) > _MAX_SAMPLE:
+            raise self._error(
+                start,
+                f"A sample cannot contain more than {_MAX_SAMPLE} queries; found [{len(stages)}]",
+            )
         if all(stage.missing for stage in stages):
             raise self._error(start, "A sequence requires at least one positive event query")
         if maxspan is None and any(stage.missing for stage in stages):
@@ -344,6 +354,9 @@ class _Parser:
                         self._token, "comparisons cannot be chained, join them with `and`"
                     )
             else:
+                self._arithmetic += 1
+                if self._arithmetic > _MAX_ARITHMETIC:
+                    raise self._error(self._token, "the query holds too much arithmetic")
                 left = Arithmetic(op, left, right, left.start, right.end)
 
     def _operand(self, depth: int, level: int) -> Node:

@@ -13,6 +13,7 @@ TextTest = Callable[[str], bool]
 _STAR, _ONE = object(), object()
 _MEMO_SIZE = 256  # values a compiled pattern remembers
 _MEMO_LENGTH = 128  # characters; longer values hardly come twice
+_MEMORY = 1 << 20  # bytes
 _MAX_DEPTH = 50
 
 
@@ -34,6 +35,7 @@ def wildcard_test(
     starts: list[str] = []
     ends: list[str] = []
     parts: list[str] = []
+    runs: list[TextTest] = []
     rest: list[str] = []
     for pattern in patterns:
         pieces = [pattern] if literal else _pieces(pattern, escapes)
@@ -53,9 +55,13 @@ def wildcard_test(
                 parts.append(text)
             case [only] if only is _STAR:
                 starts.append("")
-            case _:
+            case _ if _ONE in texts:
                 rest.append("".join(map(_expression, texts)))
-    return _assemble(frozenset(exact), tuple(starts), tuple(ends), tuple(parts), rest, insensitive)
+            case _:
+                runs.append(_run(texts))
+    if rest:
+        runs.append(_program("|".join(rest), insensitive=False))
+    return _assemble(frozenset(exact), tuple(starts), tuple(ends), parts, runs, insensitive)
 
 
 def _pieces(pattern: str, escapes: bool) -> list[Any]:
@@ -86,22 +92,42 @@ def _pieces(pattern: str, escapes: bool) -> list[Any]:
 def _expression(piece: Any) -> str:
     if piece is _STAR:
         return ".*"
-    return "." if piece is _ONE else str(re2.escape(piece))
+    return "." if piece is _ONE else "".join(map(_char, piece))
+
+
+def _run(pieces: list[Any]) -> TextTest:
+    """The test for literals with stars between them: each found after the one before."""
+    first = pieces[0] if pieces[0] is not _STAR else ""
+    last = pieces[-1] if pieces[-1] is not _STAR else ""
+    inner = pieces[bool(first) : len(pieces) - bool(last)]
+    middle = [piece for piece in inner if piece is not _STAR]
+
+    def test(text: str) -> bool:
+        if not (text.startswith(first) and text.endswith(last)):
+            return False
+        at, end = len(first), len(text) - len(last)
+        for piece in middle:
+            at = text.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return at <= end
+
+    return test
 
 
 def _assemble(
     exact: frozenset[str],
     starts: tuple[str, ...],
     ends: tuple[str, ...],
-    parts: tuple[str, ...],
-    rest: list[str],
+    parts: list[str],
+    runs: list[TextTest],
     insensitive: bool,
 ) -> TextTest:
-    if not (starts or ends or parts or rest):
+    if not (starts or ends or parts or runs):
         if insensitive:
             return lambda text: fold(text) in exact
         return lambda text: text in exact
-    program = _program("|".join(rest), insensitive=False) if rest else None
 
     def test(text: str) -> bool:
         if insensitive:
@@ -111,9 +137,12 @@ def _assemble(
         for part in parts:
             if part in text:
                 return True
-        return program is not None and program(text)
+        for run in runs:  # noqa: SIM110 - any() over a generator costs twice as much
+            if run(text):
+                return True
+        return False
 
-    return test if program is None else _remembering(test)
+    return _remembering(test) if runs else test
 
 
 def regex_test(patterns: Iterable[str], insensitive: bool) -> TextTest:
@@ -132,12 +161,20 @@ def _program(expression: str, insensitive: bool) -> TextTest:
     options.never_capture = True
     options.dot_nl = True
     options.case_sensitive = not insensitive
+    # Memory that RE2 may take for the states a hostile text leads it to; a thousand rules share
+    # a process. Only a very large pattern needs more to compile at all.
+    options.max_mem = _MEMORY
+    wrapped = f"(?:{expression})".encode("utf-8", "replace")
     try:
-        compiled = re2.compile(f"(?:{expression})".encode("utf-8", "replace"), options)
-    except re2.error as problem:
-        reason = problem.args[0] if problem.args else ""
-        shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise ValueError(f"the pattern cannot be compiled: {shown}") from None
+        compiled = re2.compile(wrapped, options)
+    except re2.error:
+        options.max_mem = 8 * _MEMORY
+        try:
+            compiled = re2.compile(wrapped, options)
+        except re2.error as problem:
+            reason = problem.args[0] if problem.args else ""
+            shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+            raise ValueError(f"the pattern cannot be compiled: {shown}") from None
     fullmatch = compiled.fullmatch
     # As bytes: half the cost, and a lone surrogate in a log cannot raise.
     return lambda text: fullmatch(text.encode("utf-8", "replace")) is not None

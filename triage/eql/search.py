@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from triage import times
-from triage.eql.compile import CompiledStage, FieldTypes, combinations, compile_stage
+from triage.eql.compile import CompiledStage, combinations, compile_stage
 from triage.eql.evaluate import Evaluator
 from triage.eql.machine import UNTIL, SequenceMachine, distinct
-from triage.eql.nodes import Query
+from triage.eql.nodes import Query, Stage
 from triage.eql.parser import parse, parse_expression
+from triage.eql.values import FieldTypes
 from triage.fields import Doc, lookup
 
 Key = tuple[Any, ...]
@@ -46,10 +47,14 @@ def search(
     """
     parsed = parse(query) if isinstance(query, str) else query
     types = {timestamp_field: "date_nanos", **(field_types or {})}
-    stages = [
-        compile_stage(stage, category_field=event_category_field, field_types=types)
-        for stage in (*parsed.stages, *([parsed.until] if parsed.until else []))
-    ]
+    compiled: dict[Stage, CompiledStage] = {}  # `with runs` repeats a stage
+    stages = []
+    for stage in (*parsed.stages, *([parsed.until] if parsed.until else [])):
+        if stage not in compiled:
+            compiled[stage] = compile_stage(
+                stage, category_field=event_category_field, field_types=types
+            )
+        stages.append(compiled[stage])
     ordered = _ordered(events, timestamp_field, tiebreaker_field)
     if parsed.kind == "sample":
         samples = _samples(stages, [doc for _, doc in ordered], max_samples_per_key)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, NetmaskValueError, ip_network
-from typing import Any
+from typing import Any, TypeAlias
 
 from triage import times
 
@@ -20,6 +20,9 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 }
 FLIPPED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _MILLISECOND = 1_000_000
+_DIGITS = frozenset("0123456789.")
+_LONGEST_ADDRESS = 64  # characters; with a zone
+_LONGEST_VERSION = 256
 
 
 def fold(text: str) -> str:
@@ -61,10 +64,9 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-@lru_cache(maxsize=4096)
 def number_of(text: str) -> int | float | None:
     """The number a text holds, or None; only plain decimal notation counts."""
-    if not text or len(text) > 64 or not text.isascii() or text[-1] not in "0123456789.":
+    if len(text) > 64 or not text.isascii() or text[-1:] not in _DIGITS:
         return None
     if text.strip("+-.0123456789eE"):
         return None
@@ -111,12 +113,17 @@ def compare(op: str, left: Any, right: Any) -> bool:
 
 # -- mapped types ---------------------------------------------------------------------------------
 
+FieldTypes: TypeAlias = Mapping[str, str] | None
 _TYPES = {"date": "date", "date_nanos": "date", "ip": "ip", "version": "version"}
 
 
-def mapped_type(name: str, field_types: dict[str, str] | None) -> str | None:
-    """ "date", "ip" or "version" where a field's values have an order of their own, else None."""
-    return _TYPES.get((field_types or {}).get(name, ""))
+def mapped_type(name: str, field_types: FieldTypes) -> str | None:
+    """``"date"``, ``"ip"`` or ``"version"`` where values have an order of their own, else None.
+
+    ``field_types`` maps a field to its type, as a mapping would; ``@timestamp`` is a date anyway.
+    """
+    given = field_types.get(name) if field_types else None
+    return _TYPES.get(given or ("date" if name == "@timestamp" else ""))
 
 
 def canonical(kind: str | None, value: Any) -> Any:
@@ -222,9 +229,13 @@ def _days(literal: str) -> tuple[int, int] | None:
     return None if last is None else (first, last - 1)
 
 
-@lru_cache(maxsize=4096)
 def ip_number(text: str) -> int | None:
     """An address as a 128-bit number (IPv4 as ``::ffff:a.b.c.d``), or None where it is none."""
+    return _ip_number(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _ip_number(text: str) -> int | None:
     try:
         if ":" in text:
             return int(IPv6Address(text.partition("%")[0]))
@@ -267,13 +278,14 @@ def _ip_test(op: str, literal: str) -> Test | None:
     return test
 
 
-@lru_cache(maxsize=4096)
 def version_key(text: str) -> tuple[Any, ...]:
     """A sort key of the order of semantic versions; what is no version sorts after, as text.
 
     Numbers compare as numbers, a pre-release comes before its release, and identifiers of a
     pre-release compare as numbers, then text (semver.org, rule 11; Elasticsearch's ``version``).
     """
+    if len(text) > _LONGEST_VERSION:
+        return (1, text)
     release, _, build = text.partition("+")
     core, dash, pre = release.partition("-")
     parts = core.split(".")
