@@ -56,9 +56,10 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
     user = next((found for doc in docs if (found := user_of(doc))), "")
     process = next((found for doc in docs if (found := first_text(doc, "process.name"))), "")
     reason = _reason(docs, name, severity, host, user, process)
+    made = times.iso(now - now % 1_000_000)  # in milliseconds, as Kibana does
     document: Doc = {
         **common,
-        "@timestamp": times.iso(now),
+        "@timestamp": made,
         "event": {**_object(common.get("event")), "kind": "signal"},
         "kibana.alert.uuid": id_,
         "kibana.alert.status": "active",
@@ -66,8 +67,8 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
         "kibana.alert.workflow_tags": [],
         "kibana.alert.workflow_assignee_ids": [],
         "kibana.alert.original_time": times.iso(last.time),
-        "kibana.alert.start": times.iso(now),
-        "kibana.alert.last_detected": times.iso(now),
+        "kibana.alert.start": made,
+        "kibana.alert.last_detected": made,
         "kibana.alert.severity": severity,
         "kibana.alert.risk_score": risk_score,
         "kibana.alert.reason": reason,

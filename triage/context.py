@@ -137,7 +137,8 @@ def lookup_object(doc: Doc, name: str) -> Doc:
 def _parent(case: CaseReader, process: Process) -> Process | None:
     known = case.process(process.host, process.parent_entity_id)
     if known is not None and known.name:
-        return known
+        # Some exports lose a process's own id, and its children still tell it.
+        return known if known.pid else replace(known, pid=process.parent_pid)
     if not (process.parent_name or process.parent_executable or process.parent_pid):
         return None
     name = process.parent_name or process.parent_executable.rpartition("\\")[2]

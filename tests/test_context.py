@@ -1,0 +1,218 @@
+"""What the panes of an alert are made of, on small logs of our own and on real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import events
+from triage import context, times
+from triage.case.model import AlertDetail
+from triage.case.read import CaseReader
+from triage.config import bundled
+from triage.context import ProcessNode
+from triage.run import Config, Engine, hunt
+from triage.sources import Follower
+
+
+def read(paths: list[Path], rule: Path, case: Path) -> tuple[CaseReader, list[AlertDetail]]:
+    """The case of some logs and its alerts by time."""
+    engine = Engine(Config((rule,), case.parent / "x"), str(case), Follower(paths, once=True))
+    ids = hunt(engine, lambda _: None)
+    reader = CaseReader(engine.writer.connection)
+    return reader, [alert for id_ in ids if (alert := reader.alert(id_))]
+
+
+def outline(node: ProcessNode | None, depth: int = 0) -> list[str]:
+    """A process tree as indented lines."""
+    if node is None:
+        return []
+    mark = {"subject": "▶ ", "sibling": "~ "}.get(node.role, "")
+    own = f"{'  ' * depth}{mark}{node.process.name}"
+    return [own, *(line for child in node.children for line in outline(child, depth + 1))]
+
+
+def family() -> list[dict[str, object]]:
+    """explorer → cmd → beacon → (child), cmd's other child, and somebody else's process."""
+
+    def began(
+        second: float, id_: str, name: str, parent: str, parent_name: str
+    ) -> dict[str, object]:
+        fields = {
+            "process.parent.entity_id": parent,
+            "process.parent.name": parent_name,
+            "process.parent.pid": 7,
+            "process.command_line": f"{name} --run",
+        }
+        return events.start(second, id_, name, **fields)
+
+    return [
+        began(1, "cmd", "cmd.exe", "explorer", "explorer.exe"),
+        began(2, "side", "whoami.exe", "cmd", "cmd.exe"),
+        began(3, "evil", "beacon.exe", "cmd", "cmd.exe"),
+        events.connect(4, "evil", "beacon.exe"),
+        events.connect(5, "evil", "beacon.exe", **{"destination.ip": "10.0.0.9"}),
+        events.connect(6, "evil", "beacon.exe", **{"network.bytes": 700}),
+        events.connect(7, "evil", "beacon.exe", **{"network.bytes": 300}),
+        began(8, "below", "calc.exe", "evil", "beacon.exe"),
+        events.event(9, "process", "end", "below", "calc.exe"),
+        began(10, "other", "notepad.exe", "shell", "explorer.exe"),
+    ]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[tuple[CaseReader, AlertDetail]]:
+    rule = events.write_rule(tmp_path / "rule.toml")
+    log = events.write(tmp_path / "log.ndjson", family())
+    reader, alerts = read([log], rule, tmp_path / "c.triage")
+    assert len(alerts) == 1
+    yield reader, alerts[0]
+    reader.close()
+
+
+def test_the_tree_shows_ancestors_siblings_and_children(
+    own: tuple[CaseReader, AlertDetail],
+) -> None:
+    assert outline(context.process_tree(*own)) == [
+        "explorer.exe",
+        "  cmd.exe",
+        "    ~ whoami.exe",
+        "    ▶ beacon.exe",
+        "      calc.exe",
+    ]
+
+
+def test_an_end_is_known_whichever_comes_first(tmp_path: Path) -> None:
+    rule = events.write_rule(tmp_path / "rule.toml")
+    log = events.write(tmp_path / "log.ndjson", family()[::-1])
+    reader, _ = read([log], rule, tmp_path / "c.triage")
+    process = reader.process("pc-1", "below")
+    assert process is not None
+    assert (process.start, process.end) == (
+        events.START + 8 * times.SECOND,
+        events.START + 9 * times.SECOND,
+    )
+
+
+def test_connections_are_joined_by_remote_address(own: tuple[CaseReader, AlertDetail]) -> None:
+    reader, alert = own
+    found = context.connections(alert, context.around(reader, alert).events)
+    assert [(one.address, one.port, one.scope, one.count, one.bytes) for one in found] == [
+        ("203.0.113.7", 443, "public", 3, 1000),
+        ("10.0.0.9", 443, "private", 1, None),
+    ]
+    first = found[0]
+    assert (first.direction, first.matched, first.process) == ("egress", True, "beacon.exe")
+    assert (first.first, first.last) == (
+        events.START + 4 * times.SECOND,
+        events.START + 7 * times.SECOND,
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "scope"),
+    [
+        ("127.0.0.1", "loopback"),
+        ("::1", "loopback"),
+        ("10.1.2.3", "private"),
+        ("172.31.0.1", "private"),
+        ("172.32.0.1", "public"),
+        ("fd00::1", "private"),
+        ("169.254.9.9", "link-local"),
+        ("fe80::1", "link-local"),
+        ("224.0.0.251", "multicast"),
+        ("203.0.113.7", "public"),
+        ("::ffff:192.168.0.1", "private"),
+        ("not an address", ""),
+    ],
+)
+def test_scope_of_an_address(address: str, scope: str) -> None:
+    assert context.scope(address) == scope
+
+
+def test_the_window_bounds_the_related_events(own: tuple[CaseReader, AlertDetail]) -> None:
+    reader, alert = own
+    near = context.around(reader, alert, 2 * times.SECOND)
+    seconds = [(event.time - events.START) // times.SECOND for event in near.events]
+    assert seconds == [1, 2, 3, 4, 5, 6]
+    assert near.missing == ()
+    assert {one.event.id for one in alert.matched} <= {event.id for event in near.events}
+
+
+def test_matched_values_say_why(own: tuple[CaseReader, AlertDetail]) -> None:
+    tests = context.matched_values(own[1])
+    assert ('process.name : "beacon.exe"', ("beacon.exe",)) in [
+        (test.text, test.values) for test in tests if test.stage == 0
+    ]
+    assert ("destination.port == 443", ("443",)) in [
+        (test.text, test.values) for test in tests if test.stage == 1
+    ]
+
+
+def test_a_case_still_shows_what_lay_around_when_the_logs_are_gone(tmp_path: Path) -> None:
+    rule = events.write_rule(tmp_path / "rule.toml")
+    log = events.write(tmp_path / "log.ndjson", family())
+    config = Config((rule,), tmp_path / "x")
+    engine = Engine(config, str(tmp_path / "c.triage"), Follower([log], once=True))
+    (id_,) = hunt(engine, lambda _: None)
+    assert list(engine.gather(60)) == [0]
+    log.unlink()
+    reader = CaseReader(engine.writer.connection)
+    alert = reader.alert(id_)
+    assert alert is not None
+    around = context.around(reader, alert)
+    assert len(around.events) == 10
+    assert len(context.connections(alert, around.events)) == 2
+    assert [str(log) in reason for reason in around.missing] == [True]
+
+
+# Real logs ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+def test_real_installutil_beacon(shared: Path, tmp_path: Path) -> None:
+    log = shared / "logs" / "otrf" / "covenant_installutil_2020-09-19211702.json"
+    reader, alerts = read([log], bundled("rules"), tmp_path / "c.triage")
+    assert len(alerts) == 3
+    for alert in alerts:
+        assert outline(context.process_tree(reader, alert)) == [
+            "GruntHTTP.exe",
+            "  cmd.exe",
+            "    ▶ InstallUtil.exe",
+            "    ~ conhost.exe",
+        ]
+        around = context.around(reader, alert)
+        assert len(around.events) > 500
+        (connection,) = context.connections(alert, around.events)
+        assert (connection.address, connection.port, connection.scope) == (
+            "10.10.10.5",
+            80,
+            "private",
+        )
+        assert alert.row.user == "THESHIRE\\pgustavo"
+        assert alert.doc["kibana.alert.rule.threat"][0]["tactic"]["id"] == "TA0005"
+        assert context.matched_values(alert)
+
+
+@pytest.mark.shared
+def test_real_evtx_with_two_system_binaries(shared: Path, tmp_path: Path) -> None:
+    log = shared / "logs" / "evtx-attack-samples" / "panache_sysmon_vs_EDRTestingScript.evtx"
+    reader, alerts = read([log], bundled("rules"), tmp_path / "c.triage")
+    assert [alert.row.process for alert in alerts] == ["mshta.exe", "regsvr32.exe"]
+    assert outline(context.process_tree(reader, alerts[0])) == [
+        "explorer.exe",
+        "  cmd.exe",
+        "    cmd.exe",
+        "      ▶ mshta.exe",
+        "        calc.exe",
+    ]
+    around = context.around(reader, alerts[0])
+    assert len(around.events) == 122
+    assert [
+        (one.address, one.port, one.scope, one.matched)
+        for one in context.connections(alerts[0], around.events)
+    ] == [("151.101.0.133", 443, "public", True), ("93.184.220.29", 80, "public", False)]
+    lines = [context.describe(event) for event in around.events]
+    assert any("AllTheThings.dll" in line and line.startswith("file creation") for line in lines)
