@@ -1,0 +1,43 @@
+"""The console: what an analyst looks at. A case comes in, decisions go back; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from triage.ui.feed import EngineLike
+
+
+def run_console(
+    case: str,
+    *,
+    roots: Sequence[str],
+    exceptions: Path,
+    themes: Sequence[Path],
+    engine: EngineLike | None,
+    who: str,
+    clock: Callable[[], int],
+    read_only: bool = False,
+) -> None:
+    """Show ``case`` until the analyst leaves.
+
+    ``roots`` are what is watched, as the status line names them; ``exceptions`` is the folder of
+    exception lists; ``themes`` the folders of theme files, ours and the user's; ``engine`` is
+    watched and restarted where given; ``who`` signs decisions; ``clock`` gives ns since 1970.
+    """
+    from triage.ui.app import Console  # here: importing Textual takes longer than a command's help
+
+    console = Console(
+        case,
+        roots=roots,
+        exceptions=exceptions,
+        themes_in=themes,
+        engine=engine,
+        who=who,
+        clock=clock,
+        read_only=read_only,
+    )
+    try:
+        console.run()
+    finally:
+        console.close()

@@ -1,0 +1,152 @@
+"""The console: opens a case on the analyst's desk and hands on its news."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+from textual.app import App
+from textual.message import Message
+from textual.worker import Worker, get_current_worker
+
+from triage.case.decide import Decisions
+from triage.errors import Problem
+from triage.text import clean
+from triage.ui import themes
+from triage.ui.desk import Desk
+from triage.ui.feed import EngineLike, Feed, News
+from triage.ui.screens import sheets
+from triage.ui.screens.drill import Drill
+from triage.ui.screens.main import Main
+from triage.ui.screens.pager import Pager
+from triage.ui.signals import Hurry, Pivoted
+from triage.ui.subject import Readers
+
+_POLL = 0.1  # seconds between two looks at the case
+_THEME_POLL = 0.5  # seconds between two looks at theme files
+
+
+class Console(App[None]):
+    """The app; everything else lives in screens."""
+
+    CSS_PATH = "console.tcss"
+    ENABLE_COMMAND_PALETTE = False  # ours shows the key table
+    TITLE = "triage"
+
+    class Came(Message):
+        """News from the feed's thread."""
+
+        def __init__(self, news: News) -> None:
+            super().__init__()
+            self.news = news
+
+    def __init__(
+        self,
+        case: str,
+        *,
+        roots: Sequence[str],
+        exceptions: Path,
+        themes_in: Sequence[Path],
+        engine: EngineLike | None,
+        who: str,
+        clock: Callable[[], int],
+        read_only: bool = False,
+    ) -> None:
+        self._themes = themes.ThemeFolder(themes_in)
+        super().__init__()
+        self.animation_level = "none"
+        self.desk = Desk(
+            case, exceptions, Decisions(case, who, clock), who, clock, read_only, Readers(case)
+        )
+        self._feed = Feed(case, engine, clock)
+        self._roots = tuple(roots)
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._news: News | None = None
+        self._main = Main(self.desk, roots)
+
+    # Start and end --------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        self._read_themes(first=True)
+        self.push_screen(self._main)
+        self.set_interval(_THEME_POLL, self._read_themes)
+        self.run_worker(self._follow, thread=True, group="feed", name="feed")
+
+    def on_unmount(self) -> None:
+        self._stop.set()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Close the connections to the case, once no thread works any more."""
+        self._feed.close()
+        self.desk.readers.close()
+        self.desk.decisions.close_case()
+
+    # News -----------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """In a thread: look at the case ten times a second until the app ends."""
+        worker: Worker[None] = get_current_worker()
+        while not (self._stop.is_set() or worker.is_cancelled):
+            try:
+                news = self._feed.poll()
+            except apsw.BusyError:
+                news = None  # somebody writes for long: the next look will do
+            if news is not None:
+                self.post_message(self.Came(news))
+            self._wake.wait(_POLL)
+            self._wake.clear()
+
+    def on_console_came(self, message: Came) -> None:
+        self._news = message.news
+        self._main.take(message.news)
+        for screen in self.screen_stack:
+            if isinstance(screen, Drill):
+                screen.take(message.news)
+
+    def on_hurry(self, _message: Hurry) -> None:
+        self._wake.set()
+
+    def on_pivoted(self, message: Pivoted) -> None:
+        self._main.set_filter(message.text)
+
+    # Themes ---------------------------------------------------------------------------------------
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes.default_variables()
+
+    def _read_themes(self, first: bool = False) -> None:
+        for theme, problem in self._themes.changed():
+            if theme is not None:
+                self.register_theme(theme)
+                if theme.name == self.theme and not first:
+                    self.refresh_css(animate=False)
+            if problem is not None:
+                self._say_broken(problem)
+        if first and themes.DARK in self._themes.themes:
+            self.theme = themes.DARK
+
+    def _say_broken(self, problem: Problem) -> None:
+        text = f"theme kept as it was: {problem}"
+        self.notify(clean(text, 300), severity="warning", markup=False, timeout=10)
+
+    def action_theme(self) -> None:
+        """The next of our and the user's themes."""
+        names = list(self._themes.themes)
+        if names:
+            place = names.index(self.theme) + 1 if self.theme in names else 0
+            self.theme = names[place % len(names)]
+            self.notify(clean(f"theme {self.theme}", 80), markup=False, timeout=3)
+
+    # Health ---------------------------------------------------------------------------------------
+
+    def action_health(self) -> None:
+        """Engine, logs, rules and what is wrong with them."""
+        word = self._news.engine_word if self._news else ""
+        lines = sheets.health_lines(
+            self.desk.readers.here(), word, list(self._themes.problems.values()), self.desk.clock()
+        )
+        self.push_screen(Pager("Health", lines))

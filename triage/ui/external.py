@@ -1,0 +1,54 @@
+"""Outside programs: the analyst's editor, and the terminal's clipboard."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, SuspendNotSupported
+
+from triage.text import clean_lines
+
+MAX_COPY = 4096  # characters: what terminals take in one OSC 52 without cutting it
+
+
+def editor_command(environment: Mapping[str, str]) -> list[str]:
+    """The editor the user wants: $TRIAGE_EDITOR, $VISUAL, $EDITOR, else vi."""
+    for name in ("TRIAGE_EDITOR", "VISUAL", "EDITOR"):
+        try:
+            command = shlex.split(environment.get(name, ""))
+        except ValueError:
+            continue  # unbalanced quotes: not a command
+        if command:
+            return command
+    return ["vi"]
+
+
+def edit(app: App[Any], path: Path) -> str:
+    """Open a file in the user's editor and wait for it; what went wrong, "" where nothing did."""
+    environment = dict(os.environ)
+    if app.no_color:
+        environment["NO_COLOR"] = "1"  # Textual takes it out of the environment
+    command = [*editor_command(environment), str(path)]
+    try:
+        with app.suspend():
+            subprocess.run(command, env=environment, check=False)  # noqa: S603 - the user's editor
+    except SuspendNotSupported:
+        return "this terminal can not be lent to an editor"
+    except OSError as error:
+        return f"{command[0]}: {error.strerror}; set $EDITOR to an editor you have"
+    return ""
+
+
+def copy(app: App[Any], text: str) -> str:
+    """Put text on the terminal's clipboard (OSC 52), cleaned; says how much."""
+    safe = clean_lines(text)
+    cut = safe[:MAX_COPY]
+    app.copy_to_clipboard(cut)
+    if len(cut) < len(safe):
+        return f"copied the first {len(cut):,} of {len(safe):,} characters"
+    return f"copied {len(cut):,} characters"

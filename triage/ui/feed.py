@@ -1,0 +1,99 @@
+"""The feed: what changed in the case since the last look, and whether the engine still runs.
+
+It works in a thread of its own and hands on immutable news that replace one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from triage.case.model import AlertRow, EngineState
+from triage.case.read import CaseReader
+from triage.times import SECOND
+from triage.ui.format import clock_time
+
+_RESTARTS = 5
+_SILENT = 15 * SECOND  # an engine speaks twice a second
+
+
+class EngineLike(Protocol):
+    """The engine's process as the console needs it."""
+
+    @property
+    def exit_reason(self) -> str: ...
+    def alive(self) -> bool: ...
+    def restart(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The case as of one moment: changed rows, and all that the status line says."""
+
+    rows: tuple[AlertRow, ...]
+    engine: EngineState
+    engine_word: str  # what the engine can not say itself: that it died; "" where all is well
+    broken: int  # rule and exception files that can not be used
+    roots: tuple[str, ...]  # what is watched
+    sources: int  # logs followed
+
+
+class Supervisor:
+    """Starts the engine again when it dies: five times, waiting twice as long each time."""
+
+    def __init__(self, engine: EngineLike | None, clock: Callable[[], int]) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._tries = 0
+        self._next = 0
+
+    def look(self, state: EngineState) -> str:
+        """What to say of the engine, "" where it runs; restarts it where that is due."""
+        now = self._clock()
+        if self._engine is None:
+            silent = state.state in ("live", "reading") and now - state.at > _SILENT
+            return f"silent since {clock_time(state.at)}" if silent else ""
+        if self._engine.alive():
+            if self._next and now > self._next + 60 * SECOND:
+                self._tries = self._next = 0  # a minute of health: what was is forgotten
+            return ""
+        reason = self._engine.exit_reason
+        told = f": {reason}" if reason else ""
+        if self._tries >= _RESTARTS:
+            return f"engine stopped{told}"
+        if now >= self._next:
+            self._tries += 1
+            self._next = now + (1 << self._tries) * SECOND
+            self._engine.restart()
+        return f"engine restarting ({self._tries}/{_RESTARTS}){told}"
+
+
+class Feed:
+    """Asks the case what is new; one thread at a time may poll it."""
+
+    def __init__(self, case: str, engine: EngineLike | None, clock: Callable[[], int]) -> None:
+        self._reader = CaseReader(case)
+        self._supervisor = Supervisor(engine, clock)
+        self._change = 0
+        self._last: News | None = None
+
+    def poll(self) -> News | None:
+        """What changed since the last call; None where nothing did."""
+        changed = self._reader.changed()
+        before = self._last
+        state = self._reader.engine() if changed or before is None else before.engine
+        word = self._supervisor.look(state)
+        if not changed and before is not None and word == before.engine_word:
+            return None
+        rows = self._reader.alerts(after=self._change) if changed else []
+        if rows:
+            self._change = rows[-1].change
+        problems = {one[0] for one in self._reader.problems() if one[3] == "error"}
+        roots = tuple(self._reader.meta("roots").splitlines())
+        sources = len(self._reader.sources())
+        self._last = News(tuple(rows), state, word, len(problems), roots, sources)
+        return self._last
+
+    def close(self) -> None:
+        self._reader.close()

@@ -1,0 +1,109 @@
+"""How figures, times and long values are written on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rich.cells import cell_len, set_cell_size
+
+from triage.times import SECOND
+
+SEVERITY_LETTER = {"critical": "C", "high": "H", "medium": "M", "low": "L"}
+CLOSE_WORDS = {
+    "true_positive": "true positive",
+    "benign_positive": "benign positive",
+    "false_positive": "false positive",
+    "duplicate": "duplicate",
+    "other": "other",
+}
+
+
+def moment(nanoseconds: int) -> datetime:
+    """The instant as a UTC datetime; the first of 1970 for what no calendar holds."""
+    try:
+        return datetime.fromtimestamp(nanoseconds // SECOND, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def clock_time(nanoseconds: int) -> str:
+    """``12:04:31``; ``-`` where there is no time."""
+    return moment(nanoseconds).strftime("%H:%M:%S") if nanoseconds else "-"
+
+
+def full_time(nanoseconds: int) -> str:
+    """``2026-08-21 12:04:31.123 UTC``; ``-`` where there is no time."""
+    if not nanoseconds:
+        return "-"
+    milliseconds = nanoseconds % SECOND // 1_000_000
+    return f"{moment(nanoseconds):%Y-%m-%d %H:%M:%S}.{milliseconds:03d} UTC"
+
+
+def day_time(nanoseconds: int) -> str:
+    """``2026-08-21 12:04:31`` (UTC); ``-`` where there is no time."""
+    return f"{moment(nanoseconds):%Y-%m-%d %H:%M:%S}" if nanoseconds else "-"
+
+
+def time_pattern(instants: Iterable[int]) -> str:
+    """The shortest strftime pattern that tells these instants apart by day and year."""
+    found = [moment(instant) for instant in instants if instant]
+    if len({at.date() for at in found}) <= 1:
+        return "%H:%M:%S"
+    return "%m-%d %H:%M:%S" if len({at.year for at in found}) == 1 else "%Y-%m-%d %H:%M"
+
+
+def size(count: int | None) -> str:
+    """Bytes for people: ``14 kB``; ``-`` where unknown."""
+    if count is None:
+        return "-"
+    number = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """``1 alert``, ``1,204 alerts``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def state_word(status: str, close_reason: str) -> str:
+    """Glyph and word of an alert's state: it must be readable without any colour."""
+    if status == "acknowledged":
+        return "◐ ack"
+    if status == "closed":
+        return "∅ fp" if close_reason == "false_positive" else "● closed"
+    return "○ open"
+
+
+def state_role(status: str, close_reason: str) -> str:
+    """The role (see :mod:`triage.ui.lines`) that colours a state."""
+    if status == "acknowledged":
+        return "ack"
+    return (
+        ("fp" if close_reason == "false_positive" else "closed") if status == "closed" else "open"
+    )
+
+
+def fit(text: str, width: int) -> str:
+    """``text`` in exactly ``width`` terminal cells: padded, or cut with ``…``."""
+    if width <= 0:
+        return ""
+    if text.isascii():
+        return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
+    if cell_len(text) <= width:
+        return text + " " * (width - cell_len(text))
+    return set_cell_size(text, width - 1) + "…"
+
+
+def cut_middle(text: str, width: int) -> str:
+    """``text`` in at most ``width`` characters; what is cut out lies in its middle."""
+    if len(text) <= width:
+        return text
+    if width < 8:
+        return fit(text, width).rstrip()
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[-(width - 1 - head) :]}"

@@ -1,0 +1,161 @@
+"""The one table of what can be done: bindings, footer, help and palette all come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+# Where an action works. "list": the main screen; "rows": its list of alerts; "drill": one alert's
+# screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
+# page; "editor": the exception editor.
+SCOPES = ("list", "rows", "drill", "pane", "sheet", "editor")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that can be done with a key, or by name from the palette."""
+
+    id: str  # stable name, as a keymap has it
+    keys: str  # Textual key names, comma separated; the first is shown
+    shown: str  # how the keys are written for people
+    label: str  # one or two words for the footer
+    help: str  # a sentence for help and palette
+    group: str
+    scopes: tuple[str, ...]
+    footer: int = 0  # place in the footer, from 1; 0 is not there
+    palette: bool = True
+
+    @property
+    def method(self) -> str:
+        """The Textual action: ``alert.ack`` is ``action_alert_ack``."""
+        return self.id.replace(".", "_")
+
+
+_MOVE, _LOOK, _DECIDE, _FIND, _COPY, _APP = (
+    "Move", "Look", "Decide", "Find", "Copy and open", "Program",
+)  # fmt: skip
+_BOTH = ("list", "drill")
+
+ACTIONS: tuple[Action, ...] = (
+    Action("move.down", "j,down", "j ↓", "Down", "next row", _MOVE, ("rows", "pane"), 0, False),
+    Action("move.up", "k,up", "k ↑", "Up", "row before", _MOVE, ("rows", "pane"), 0, False),
+    Action("move.first", "g,home", "g", "First", "to the first row", _MOVE, ("rows", "pane")),
+    Action("move.last", "G,end", "G", "Last", "to the last row", _MOVE, ("rows", "pane")),
+    Action("move.page_down", "ctrl+d,pagedown", "^d", "Page down", "one page down", _MOVE,
+           ("rows", "pane"), 0, False),
+    Action("move.page_up", "ctrl+u,pageup", "^u", "Page up", "one page up", _MOVE,
+           ("rows", "pane"), 0, False),
+    Action("alert.next", "n", "n", "Next", "next alert that the filter lets through", _MOVE, _BOTH),
+    Action("alert.previous", "N", "N", "Previous", "alert before, of those the filter lets through",
+           _MOVE, _BOTH),
+    Action("list.follow", "F", "F", "Follow", "keep the cursor on the newest alert, or stop that",
+           _MOVE, ("list",)),
+    Action("list.pause", "equals_sign", "=", "Pause",
+           "hold new rows back, or let them in; the engine goes on", _MOVE, ("list",)),
+    Action("alert.open", "enter", "⏎", "Open", "open the alert with its six panes", _LOOK,
+           ("list",), 1),
+    Action("pane.expand", "enter", "⏎", "Expand", "the whole event, or what the line stands for",
+           _LOOK, ("pane",), 0, False),
+    Action("back", "escape", "esc", "Back", "go back to where you came from",
+           _LOOK, ("drill", "sheet"), 1, False),
+    Action("clear", "escape", "esc", "Clear", "take off marks, then the filter", _FIND, ("list",),
+           0, False),
+    Action("search", "slash", "/", "Search", "find a text in this page; n and N go on", _FIND,
+           ("sheet",), 2, False),
+    Action("search.next", "n", "n", "Next match", "next place where the text stands", _FIND,
+           ("sheet",), 3, False),
+    Action("search.previous", "N", "N", "Match before", "the place before", _FIND, ("sheet",), 0,
+           False),
+    *(
+        Action(f"pane.show_{number}", str(number), str(number), name, f"show the pane {name}",
+               _LOOK, _BOTH)
+        for number, name in enumerate(
+            ("Overview", "Tree", "Net", "Events", "ATT&CK", "Respond"), start=1
+        )
+    ),
+    Action("pane.next", "l,right", "l", "Next pane", "the pane to the right", _LOOK, _BOTH, 0,
+           False),
+    Action("pane.previous", "h,left", "h", "Pane before", "the pane to the left", _LOOK, _BOTH, 0,
+           False),
+    Action("pane.focus", "tab,shift+tab", "tab", "Focus", "between list and preview, or panes",
+           _LOOK, _BOTH, 0, False),
+    Action("pane.zoom", "z", "z", "Zoom", "one pane on the whole screen, or all six", _LOOK,
+           ("drill",), 6),
+    Action("events.wider", "plus", "+", "Wider", "related events in a wider window", _LOOK, _BOTH),
+    Action("events.narrower", "minus", "-", "Narrower", "related events in a narrower window",
+           _LOOK, _BOTH),
+    Action("alert.ack", "a", "a", "Ack", "acknowledge: you are looking into it", _DECIDE, _BOTH, 2),
+    Action("alert.close", "c", "c", "Close", "close, with a reason", _DECIDE, _BOTH, 3),
+    Action("alert.reopen", "o", "o", "Reopen", "open again", _DECIDE, _BOTH),
+    Action("alert.false_positive", "f", "f", "False positive",
+           "make an exception of the alert and close what it covers", _DECIDE, _BOTH, 4),
+    Action("alert.note", "m", "m", "Note", "write a note", _DECIDE, _BOTH, 7),
+    Action("undo", "u", "u", "Undo", "take back your last decision, note, tick or exception",
+           _DECIDE, _BOTH, 8),
+    Action("mark", "space", "space", "Mark", "mark the alert; in Respond: tick the step", _DECIDE,
+           ("rows",), 9),
+    Action("pane.tick", "space", "space", "Tick", "tick the step, or take the tick off", _DECIDE,
+           ("pane",), 0, False),
+    Action("mark.range", "V", "V", "Mark range", "mark from here to where V is pressed again",
+           _DECIDE, ("rows",)),
+    Action("filter", "slash", "/", "Filter", "filter as you type: words, field:value, and or not",
+           _FIND, ("list",), 5),
+    Action("sort", "s", "s", "Sort", "next order: newest, oldest, severity, risk, rule, host …",
+           _FIND, ("list",)),
+    Action("pivot", "p", "p", "Pivot", "only alerts of the same host, user, process or rule", _FIND,
+           _BOTH),
+    Action("copy.field", "y", "y", "Copy", "copy the field or line under the cursor", _COPY,
+           (*_BOTH, "sheet"), 0),
+    Action("copy.alert", "Y", "Y", "Copy alert", "copy the alert as JSON", _COPY, _BOTH),
+    Action("event.raw", "v", "v", "Raw event", "the matched events as JSON", _COPY, _BOTH),
+    Action("rule.text", "r", "r", "Rule", "the rule: query, description, references", _COPY, _BOTH),
+    Action("rule.edit", "e", "e", "Edit rule", "open the rule file in $EDITOR", _COPY, _BOTH),
+    Action("exceptions.edit", "E", "E", "Edit exceptions",
+           "open the exception list of the rule in $EDITOR", _COPY, _BOTH),
+    Action("editor.save", "ctrl+s", "^s", "Save", "save the exception and close what it covers",
+           _DECIDE, ("editor",), 1),
+    Action("editor.toggle", "space", "space", "Tick", "put the line in or leave it out", _DECIDE,
+           ("editor",), 2, False),
+    Action("editor.operator", "o", "o", "Operator",
+           "next operator: is, wildcard, is one of, exists", _DECIDE, ("editor",), 3, False),
+    Action("editor.edit", "enter", "⏎", "Edit", "change the value, or choose", _DECIDE, ("editor",),
+           4, False),
+    Action("editor.delete", "x", "x", "Remove line", "drop a line you added", _DECIDE,
+           ("editor",), 0, False),
+    Action("editor.cancel", "escape", "esc", "Cancel", "leave without an exception", _DECIDE,
+           ("editor",), 5, False),
+    Action("health", "exclamation_mark,i", "!", "Health",
+           "engine, logs, records that can not be read, rules with problems", _APP, _BOTH),
+    Action("theme", "t", "t", "Theme", "next theme", _APP, _BOTH),
+    Action("help", "question_mark", "?", "Help", "all keys", _APP, _BOTH, 10),
+    Action("palette", "ctrl+p,colon", "^p", "Palette", "find an action by its name", _APP,
+           _BOTH, 11, False),
+    Action("quit", "q", "q", "Quit", "leave; in an alert: go back", _APP, (*_BOTH, "sheet"), 0,
+           False),
+)  # fmt: skip
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def bindings(scope: str) -> list[BindingType]:
+    """The Textual bindings of a scope; ids let a keymap move them."""
+    return [
+        Binding(action.keys, action.method, action.label, show=False, id=f"{scope}:{action.id}")
+        for action in ACTIONS
+        if scope in action.scopes
+    ]
+
+
+def footer(scopes: Iterable[str]) -> list[Action]:
+    """The actions that the footer names for a screen, in order."""
+    wanted = set(scopes)
+    found = [action for action in ACTIONS if action.footer and wanted & set(action.scopes)]
+    return sorted(found, key=lambda action: action.footer)
+
+
+def grouped() -> Iterator[tuple[str, list[Action]]]:
+    """All actions by group, in the order of the table: what help shows."""
+    for group in (_MOVE, _LOOK, _DECIDE, _FIND, _COPY, _APP):
+        yield group, [action for action in ACTIONS if action.group == group]

@@ -1,0 +1,150 @@
+"""Lines of styled text: what every pane and sheet is made of, without a widget and without markup.
+
+A :class:`Line` cleans its texts when it is made, so that nothing a log says can reach the terminal
+raw through any of them. Its parts name a *role* ("dim", "match" …), never a colour; the theme gives
+roles their colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len, chop_cells
+
+from triage.text import clean
+
+# (text, role); "" is ordinary text.
+Part = tuple[str, str]
+
+ROLES = (
+    "dim", "label", "title", "accent", "match", "good", "warn", "bad", "subject", "link",
+    "critical", "high", "medium", "low", "open", "ack", "closed", "fp",
+)  # fmt: skip
+MAX_TEXT = 32_768  # characters of one part: a screen shows less, a hostile log has more
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a line stands for, where keys can act on it."""
+
+    kind: str  # "event", "step", "process", "field", "alert", "rule", "file"
+    key: str  # identity within its page: the cursor finds it again after a reload
+    value: Any = None
+    copy: str = ""  # what `y` puts on the clipboard
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One logical line; the view wraps it to its width."""
+
+    parts: tuple[Part, ...] = ()
+    item: Item | None = None
+    indent: int = 0  # cells before each wrapped row but the first
+    wrap: bool = True  # else it is cut with "…"
+
+    def __post_init__(self) -> None:
+        parts = tuple((clean(text, MAX_TEXT), role) for text, role in self.parts)
+        object.__setattr__(self, "parts", parts)
+
+    @property
+    def text(self) -> str:
+        """The line without its roles."""
+        return "".join(text for text, _ in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a pane shows: its lines, and a word for its title ("3", "2/5")."""
+
+    lines: tuple[Line, ...]
+    badge: str = ""
+
+
+def line(*parts: str | Part, item: Item | None = None, indent: int = 0, wrap: bool = True) -> Line:
+    """A line of texts and (text, role) pairs."""
+    pairs = tuple((part, "") if isinstance(part, str) else part for part in parts)
+    return Line(pairs, item, indent, wrap)
+
+
+BLANK = Line()
+LABEL_WIDTH = 10
+
+
+def heading(text: str, note: str = "") -> Line:
+    """A heading inside a page."""
+    return line((text, "title"), (f"  {note}" if note else "", "dim"))
+
+
+def field(
+    label: str, *parts: str | Part, copy: str = "", key: str = "", width: int = LABEL_WIDTH
+) -> Line:
+    """A labelled value that can be copied; continuation rows align under the value."""
+    pairs = tuple((part, "") if isinstance(part, str) else part for part in parts)
+    raw = copy or "".join(text for text, _ in pairs)
+    item = Item("field", key or label, raw, raw)
+    return Line(((label.ljust(width), "label"), *pairs), item, width)
+
+
+def paragraphs(text: str, role: str = "", indent: int = 0) -> list[Line]:
+    """A text of several lines; blank lines are kept, single ones."""
+    found: list[Line] = []
+    for row in text.replace("\r\n", "\n").strip().split("\n"):
+        if row.strip() or (found and found[-1].parts):
+            found.append(line((" " * indent + row.rstrip(), role), indent=indent))
+    return found
+
+
+def wrap(source: Line, width: int) -> list[tuple[Part, ...]]:
+    """The rows of ``width`` cells that a line takes; at least one."""
+    if width <= 0:
+        return [()]
+    if not source.wrap or sum(cell_len(text) for text, _ in source.parts) <= width:
+        return [source.parts]
+    indent = source.indent if source.indent * 2 <= width else 2
+    rows: list[tuple[Part, ...]] = []
+    row: list[Part] = []
+    used = 0
+    for word, role in _words(source.parts):
+        length = cell_len(word)
+        if used + length > width and used > (indent if rows else 0) and length <= width - indent:
+            rows.append(tuple(row))
+            row, used = [(" " * indent, "")], indent
+            word = word.lstrip(" ")
+            length = cell_len(word)
+        while used + length > width:
+            piece, word = _split(word, max(1, width - used))
+            row.append((piece, role))
+            rows.append(tuple(row))
+            row, used = [(" " * indent, "")], indent
+            length = cell_len(word)
+        if word:
+            row.append((word, role))
+            used += length
+    if row:
+        rows.append(tuple(row))
+    return rows
+
+
+def _words(parts: Sequence[Part]) -> Iterable[Part]:
+    """The parts cut before each run of spaces: a word with the spaces in front of it."""
+    for text, role in parts:
+        start = 0
+        in_word = False
+        for place, char in enumerate(text):
+            if char == " " and in_word:
+                yield text[start:place], role
+                start, in_word = place, False
+            elif char != " ":
+                in_word = True
+        if start < len(text):
+            yield text[start:], role
+
+
+def _split(word: str, width: int) -> tuple[str, str]:
+    if word.isascii():
+        return word[:width], word[width:]
+    pieces = chop_cells(word, width)
+    # A double-width character where one cell is left: it must go on all the same.
+    return (pieces[0] or word[:1]), word[len(pieces[0] or word[:1]) :]

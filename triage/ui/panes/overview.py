@@ -1,0 +1,264 @@
+"""Overview: what the alert says, why it fired, about whom and what, and what was done so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from triage import times
+from triage.case.model import AlertDetail, JournalEntry
+from triage.fields import Doc, first_text, values
+from triage.ui.format import CLOSE_WORDS, day_time, full_time, plural, state_role, state_word
+from triage.ui.lines import BLANK, Item, Line, Page, field, heading, line, paragraphs
+from triage.ui.subject import Subject, tables, technique_ids
+
+_INTEGRITY = "process.Ext.token.integrity_level_name"
+_HASHES = ("sha256", "sha1", "md5", "imphash")
+
+
+def build(subject: Subject, _open: frozenset[str]) -> Iterator[Page]:
+    """The page at once, then with the counts that need the logs."""
+    yield Page(tuple(_lines(subject, field("related", ("reading the logs …", "dim")))))
+    yield Page(tuple(_lines(subject, _related(subject))))
+
+
+def _lines(subject: Subject, related: Line) -> Iterator[Line]:
+    alert = subject.alert
+    yield from _head(alert)
+    yield BLANK
+    yield from _why(subject)
+    yield BLANK
+    yield from _actors(alert)
+    yield BLANK
+    yield from _times(alert)
+    yield related
+    yield from _risk(alert)
+    yield from _drilldowns(alert)
+    yield from _notes(alert)
+    yield from _history(alert.history)
+
+
+def _head(alert: AlertDetail) -> Iterator[Line]:
+    row = alert.row
+    yield line((row.rule_name, "title"))
+    techniques = ", ".join(technique_ids(alert))
+    yield line(
+        (row.severity, row.severity if row.severity in CRITICALITY else ""),
+        (f" · risk {row.risk_score:g}", ""),
+        (f" · {techniques}" if techniques else "", "accent"),
+        (" · ", ""),
+        (state_word(row.status, row.close_reason), state_role(row.status, row.close_reason)),
+        (
+            f" ({CLOSE_WORDS.get(row.close_reason, row.close_reason)})" if row.close_reason else "",
+            "dim",
+        ),
+        (f" · {row.assignee}" if row.assignee else "", "dim"),
+    )
+    if row.superseded:
+        yield line(
+            (
+                "↷ superseded: a late event changed what matched; a newer alert stands beside"
+                " this one",
+                "warn",
+            ),
+            indent=2,
+        )
+    if row.collapsed:
+        yield line(
+            (
+                f"×{row.count}: {plural(row.collapsed, 'further alert')} of this rule in the"
+                " same interval are counted here",
+                "warn",
+            ),
+            indent=4,
+        )
+    description = first_text(alert.doc, "kibana.alert.rule.description")
+    if description:
+        yield line((description, "dim"))
+
+
+CRITICALITY = ("critical", "high", "medium", "low")
+
+
+def _why(subject: Subject) -> Iterator[Line]:
+    alert = subject.alert
+    yield field("reason", alert.row.reason)
+    stages = {test.stage for test in subject.tests}
+    for test in subject.tests:
+        stage = f"{test.stage + 1}. " if len(stages) > 1 else ""
+        yield Line(
+            (("  " + stage, "dim"), (test.text, "")),
+            Item("field", f"test {test.stage} {test.text}", test.text, test.text),
+            4,
+        )
+        for name, value in zip(test.fields, _per_field(test.fields, test.values), strict=True):
+            yield Line(
+                (("      = ", "dim"), (value, "match")),
+                Item("field", f"match {test.stage} {name} {value}", value, value),
+                8,
+            )
+
+
+def _per_field(names: Sequence[str], found: Sequence[str]) -> list[str]:
+    """One text a field; where fields and values do not pair up, all values at the first."""
+    if len(names) == len(found):
+        return list(found)
+    return [", ".join(found), *["" for _ in names[1:]]] if names else []
+
+
+def _actors(alert: AlertDetail) -> Iterator[Line]:
+    row = alert.row
+    docs = [one.event.doc for one in alert.matched] or [alert.doc]
+
+    def text(*names: str) -> str:
+        return next((found for doc in docs if (found := first_text(doc, *names))), "")
+
+    yield field("host", row.host or "-", _dim(text("host.ip")))
+    domain = text("user.domain")
+    account = row.user if not domain or "\\" in row.user else f"{domain}\\{row.user}"
+    yield field("user", account or "-", copy=row.user, key="user")
+    pid = text("process.pid")
+    yield field("process", row.process or "-", _dim(f"pid {pid}" if pid else ""), copy=row.process)
+    for label, names in (
+        ("path", ("process.executable",)),
+        ("command", ("process.command_line",)),
+        ("original", ("process.pe.original_file_name",)),
+        ("parent", ("process.parent.executable", "process.parent.name")),
+        ("parent cmd", ("process.parent.command_line",)),
+        ("integrity", (_INTEGRITY, "winlog.event_data.IntegrityLevel")),
+        ("target", ("destination.ip",)),
+        ("file", ("file.path",)),
+        ("registry", ("registry.path",)),
+        ("dns", ("dns.question.name",)),
+    ):  # fmt: skip
+        found = text(*names)
+        if label == "target" and found:
+            port = text("destination.port")
+            found = f"{found}:{port}" if port else found
+        if found:
+            yield field(label, found, key=label)
+    yield from _signature(docs)
+    for kind in _HASHES:
+        found = text(f"process.hash.{kind}", f"process.pe.{kind}")
+        if found:
+            yield field(kind, found)
+
+
+def _dim(text: str) -> tuple[str, str]:
+    return (f"  {text}" if text else "", "dim")
+
+
+def _signature(docs: Sequence[Doc]) -> Iterator[Line]:
+    for doc in docs:
+        signer = first_text(
+            doc, "process.code_signature.subject_name", "file.code_signature.subject_name"
+        )
+        trusted = values(doc, "process.code_signature.trusted")
+        exists = values(doc, "process.code_signature.exists")
+        if signer or trusted or exists:
+            word, role = ("trusted", "good") if trusted == [True] else ("not trusted", "warn")
+            if exists == [False]:
+                word, role = "not signed", "warn"
+            yield field("signer", signer or "-", "  ", (word, role), copy=signer, key="signer")
+            return
+
+
+def _times(alert: AlertDetail) -> Iterator[Line]:
+    yield field("happened", full_time(alert.row.time))
+    if len(alert.matched) > 1:
+        first = min(one.event.time for one in alert.matched)
+        yield field(
+            "began",
+            full_time(first),
+            _dim(f"{plural(len(alert.matched), 'event')} over {_span(alert.row.time - first)}"),
+        )
+    yield field("alerted", full_time(alert.row.created))
+
+
+def _span(nanoseconds: int) -> str:
+    seconds = max(0, nanoseconds) / times.SECOND
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _related(subject: Subject) -> Line:
+    around = subject.around
+    places = {one.address for one in subject.connections}
+    others = subject.neighbours
+    return field(
+        "related",
+        f"{plural(len(around.events) + around.truncated, 'event')} ±{times.span(subject.window)}"
+        f" · {plural(len(places), 'destination')}",
+        f" · {plural(len(others), 'other alert')} on this host",
+    )
+
+
+def _risk(alert: AlertDetail) -> Iterator[Line]:
+    message = alert.doc.get("triage.risk.message")
+    if isinstance(message, str) and message:
+        yield BLANK
+        yield heading("Risk")
+        yield Line(((message, ""),), Item("field", "risk message", message, message))
+    for one in tables(alert.doc.get("triage.risk.objects")):
+        value = str(one.get("value", ""))
+        yield field(
+            str(one.get("type", "object")),
+            value,
+            _dim(f"{one.get('field', '')}  score {one.get('score', '-')}"),
+            copy=value,
+            key=f"risk {value}",
+        )
+    for one in tables(alert.doc.get("triage.risk.threat_objects")):
+        value = str(one.get("value", ""))
+        yield field(
+            "threat", value, _dim(str(one.get("field", ""))), copy=value, key=f"threat {value}"
+        )
+
+
+def _drilldowns(alert: AlertDetail) -> Iterator[Line]:
+    found = tables(alert.doc.get("triage.drilldowns"))
+    if found:
+        yield BLANK
+        yield heading("Drill-downs", "y copies the query")
+    for one in found:
+        query = str(one.get("query", ""))
+        name = str(one.get("name", ""))
+        yield Line(
+            ((name, ""), (f"  {one.get('window', '')}", "dim")),
+            Item("field", f"drilldown {name}", query, query),
+            2,
+        )
+        yield line(("  " + " ".join(query.split()), "dim"), indent=2)
+
+
+def _notes(alert: AlertDetail) -> Iterator[Line]:
+    if alert.notes:
+        yield BLANK
+        yield heading("Notes")
+    for note in alert.notes:
+        yield line((f"{day_time(note.at)}  {note.who}", "dim"))
+        yield from paragraphs(note.body, indent=2)
+
+
+def _history(entries: Sequence[JournalEntry]) -> Iterator[Line]:
+    if entries:
+        yield BLANK
+        yield heading("History")
+    for entry in entries:
+        yield line(
+            (f"{day_time(entry.at)}  ", "dim"), (f"{entry.who} ", ""), (told(entry), ""), indent=4
+        )
+
+
+def told(entry: JournalEntry) -> str:
+    """A journal entry in words: "closed as benign positive"."""
+    detail: dict[str, Any] = entry.detail
+    if entry.action == "close":
+        return f"closed as {CLOSE_WORDS.get(str(detail.get('reason')), 'other')}"
+    if entry.action == "except":
+        return f"closed as false positive by the exception {str(detail.get('name', ''))!r}"
+    if entry.action in ("tick", "untick"):
+        return f"{entry.action}ed: {detail.get('step', '')}"
+    if entry.action == "undo":
+        return f"took back: {detail.get('action', '')}"
+    words = {"acknowledge": "acknowledged", "reopen": "opened again", "note": "wrote a note"}
+    return words.get(entry.action, entry.action)

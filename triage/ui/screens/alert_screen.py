@@ -1,0 +1,304 @@
+"""What can be done with alerts, on the list and on one alert's own screen alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+import orjson
+
+from triage.case.decide import Done
+from triage.case.model import CLOSE_REASONS, AlertDetail, AlertRow, JournalEntry
+from triage.errors import TriageError
+from triage.exceptions import file_name, remove_item
+from triage.guide import Step
+from triage.text import clean
+from triage.ui import external, keys
+from triage.ui.desk import Desk
+from triage.ui.draft import RuleRef
+from triage.ui.format import CLOSE_WORDS, clock_time, plural
+from triage.ui.lines_view import LinesView
+from triage.ui.pane_view import PaneView
+from triage.ui.panes.overview import told
+from triage.ui.panes.related import document
+from triage.ui.screens import sheets
+from triage.ui.screens.base import ConsoleScreen
+from triage.ui.screens.dialogs import Choice, Option, Prompt
+from triage.ui.screens.exception import ExceptionEditor
+from triage.ui.screens.pager import Pager
+from triage.ui.screens.palette import Palette
+from triage.ui.subject import WINDOWS
+
+_REASON_KEYS = dict(zip("tbfdo", CLOSE_REASONS, strict=True))
+
+
+class AlertScreen(ConsoleScreen):
+    """A screen with alerts on it; subclasses say which."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+
+    # What subclasses say --------------------------------------------------------------------------
+
+    def targets(self) -> list[AlertRow]:
+        """The alerts a decision is about."""
+        raise NotImplementedError
+
+    def current(self) -> AlertRow | None:
+        """The one alert that is looked at."""
+        raise NotImplementedError
+
+    def panes(self) -> Sequence[PaneView]:
+        """The panes in sight."""
+        raise NotImplementedError
+
+    def decided(self) -> None:
+        """A decision was written: marks can go, and the case be read again."""
+        raise NotImplementedError
+
+    # Decisions ------------------------------------------------------------------------------------
+
+    def _decide(self, act: Callable[[], Done], told_as: str) -> None:
+        if self.desk.read_only:
+            self.say("the case is open for reading only", "warning")
+            return
+        try:
+            done = act()
+        except (TriageError, apsw.Error) as error:
+            self.say(f"not saved: {error}", "error")
+            return
+        if done.entry:
+            self.say(f"{plural(len(done.alerts), 'alert')} {told_as} · u to undo")
+        else:
+            self.say(f"already {told_as}")
+        self.decided()
+
+    def _ids(self) -> list[str]:
+        found = [row.id for row in self.targets()]
+        if not found:
+            self.say("there is no alert here", "warning")
+        return found
+
+    def action_alert_ack(self) -> None:
+        if ids := self._ids():
+            self._decide(lambda: self.desk.decisions.acknowledge(ids), "acknowledged")
+
+    def action_alert_reopen(self) -> None:
+        if ids := self._ids():
+            self._decide(lambda: self.desk.decisions.reopen(ids), "open again")
+
+    def action_alert_close(self) -> None:
+        ids = self._ids()
+        if not ids:
+            return
+
+        def closed(reason: str | None) -> None:
+            if reason:
+                words = f"closed as {CLOSE_WORDS[reason]}"
+                self._decide(lambda: self.desk.decisions.close(ids, reason), words)
+
+        options = [Option(key, CLOSE_WORDS[one], one) for key, one in _REASON_KEYS.items()]
+        self.app.push_screen(Choice(f"Close {plural(len(ids), 'alert')} as …", options), closed)
+
+    def action_alert_note(self) -> None:
+        ids = self._ids()
+        if not ids:
+            return
+
+        def noted(body: str | None) -> None:
+            if body:
+                self._decide(lambda: self.desk.decisions.note(ids, body), "noted")
+
+        title = f"Note on {plural(len(ids), 'alert')}"
+        self.app.push_screen(Prompt(title, "what you found, for whoever looks next"), noted)
+
+    def action_undo(self) -> None:
+        if self.desk.read_only:
+            self.say("the case is open for reading only", "warning")
+            return
+        try:
+            entry = self.desk.decisions.undo()
+            removed = self._take_back_exception(entry) if entry else ""
+        except (TriageError, apsw.Error) as error:
+            self.say(f"not undone: {error}", "error")
+            return
+        if entry is None:
+            self.say("nothing left to undo")
+        else:
+            self.say(f"undone: {told(entry)}{removed}")
+            self.decided()
+
+    @staticmethod
+    def _take_back_exception(entry: JournalEntry) -> str:
+        if entry.action != "except":
+            return ""
+        path, item_id = str(entry.detail.get("path", "")), str(entry.detail.get("item_id", ""))
+        if remove_item(Path(path), item_id):
+            return f"; the exception is out of {Path(path).name} again"
+        return f"; the exception was no longer in {Path(path).name}"
+
+    def action_alert_false_positive(self) -> None:
+        rows = self.targets()
+        if not rows:
+            self.say("there is no alert here", "warning")
+        elif len({row.rule_id for row in rows}) > 1:
+            self.say("the marked alerts are of several rules; an exception is of one", "warning")
+        elif self.desk.read_only:
+            self.say("the case is open for reading only", "warning")
+        else:
+            self.app.push_screen(ExceptionEditor(self.desk, rows), self._excepted)
+
+    def _excepted(self, saved: str | None) -> None:
+        if saved:
+            self.say(saved)
+            self.decided()
+
+    # Looking --------------------------------------------------------------------------------------
+
+    def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
+        """Enter or space on a line of a pane."""
+        message.stop()
+        item, row = message.item, self.current()
+        if item.kind == "step" and isinstance(item.value, Step) and row:
+            self._tick(row, item.value)
+        elif item.kind in ("fold", "connection") and isinstance(message.view, PaneView):
+            message.view.toggle(item.key)
+        elif item.kind == "event":
+            title = f"Event {clock_time(item.value.time)} UTC"
+            self.app.push_screen(Pager(title, document(item.value)))
+        elif item.kind == "process":
+            self.app.push_screen(
+                Pager(f"Process {item.value.name}", sheets.process_lines(item.value))
+            )
+
+    def _tick(self, row: AlertRow, step: Step) -> None:
+        detail = self.desk.readers.here().alert(row.id)
+        if detail is None:
+            return
+        done = step.id not in detail.ticks
+        if self.desk.read_only:
+            self.say("the case is open for reading only", "warning")
+            return
+        try:
+            self.desk.decisions.tick(row.id, step.id, step.text, done)
+        except apsw.Error as error:
+            self.say(f"not saved: {error}", "error")
+            return
+        self.decided()
+
+    def _detail(self) -> AlertDetail | None:
+        row = self.current()
+        return self.desk.readers.here().alert(row.id) if row else None
+
+    def action_events_wider(self) -> None:
+        self._window(1)
+
+    def action_events_narrower(self) -> None:
+        self._window(-1)
+
+    def _window(self, by: int) -> None:
+        place = WINDOWS.index(self.desk.window) + by
+        row = self.current()
+        if 0 <= place < len(WINDOWS) and row:
+            self.desk.window = WINDOWS[place]
+            for pane in self.panes():
+                pane.look_at(row.id, at_once=True)
+
+    def action_event_raw(self) -> None:
+        if detail := self._detail():
+            self.app.push_screen(Pager("Matched events", sheets.raw_lines(detail)))
+
+    def action_rule_text(self) -> None:
+        if detail := self._detail():
+            path = self._rule_path(detail.row.rule_id)
+            self.app.push_screen(Pager(detail.row.rule_name, sheets.rule_lines(detail, path)))
+
+    def _rule_path(self, rule_id: str) -> str:
+        rules = self.desk.readers.here().rules()
+        return next((one.path for one in rules if one.rule_id == rule_id), "")
+
+    # Files and clipboard --------------------------------------------------------------------------
+
+    def action_rule_edit(self) -> None:
+        row = self.current()
+        path = self._rule_path(row.rule_id) if row else ""
+        if not path:
+            self.say("the rule's file is not known to this case", "warning")
+        else:
+            self._edit(Path(path))
+
+    def action_exceptions_edit(self) -> None:
+        if detail := self._detail():
+            rule = RuleRef.of(detail, self._rule_path(detail.row.rule_id))
+            path = self.desk.exceptions / file_name(rule)
+            if path.is_file():
+                self._edit(path)
+            else:
+                self.say("this rule has no exceptions yet; f makes one")
+
+    def _edit(self, path: Path) -> None:
+        problem = external.edit(self.app, path)
+        if problem:
+            self.say(problem, "error")
+
+    def action_copy_field(self) -> None:
+        focused = self.focused
+        row = self.current()
+        if isinstance(focused, LinesView) and focused.item:
+            self.say(external.copy(self.app, focused.item.copy))
+        elif row:
+            self.say(external.copy(self.app, row.reason))
+
+    def action_copy_alert(self) -> None:
+        row = self.current()
+        if row is None:
+            return
+        documents = list(self.desk.readers.here().documents([row.id]))
+        text = orjson.dumps(
+            documents[0] if documents else {}, option=orjson.OPT_INDENT_2, default=str
+        )
+        self.say(external.copy(self.app, text.decode("utf-8", "replace")))
+
+    # Program --------------------------------------------------------------------------------------
+
+    def pivots(self) -> list[Option]:
+        """Filters for what the current alert shares with others."""
+        row = self.current()
+        if row is None:
+            return []
+        found = (
+            ("h", "host", row.host),
+            ("u", "user", row.user),
+            ("p", "process", row.process),
+            ("r", "rule", row.rule_name),
+        )
+        return [
+            Option(key, f"same {name}", f'{name}:"{_filter_text(value)}"', clean(value, 40))
+            for key, name, value in found
+            if value
+        ]
+
+    def action_help(self) -> None:
+        self.app.push_screen(Pager("Keys", sheets.help_lines()))
+
+    def action_palette(self) -> None:
+        scopes = self.scopes()
+        actions = [one for one in keys.ACTIONS if one.palette and set(scopes) & set(one.scopes)]
+
+        async def run(method: str | None) -> None:
+            if method:
+                await self.run_action(method)
+
+        self.app.push_screen(Palette(actions), run)
+
+    def scopes(self) -> Sequence[str]:
+        """The scopes of the key table that work here."""
+        raise NotImplementedError
+
+
+def _filter_text(value: str) -> str:
+    """A value as it stands between quotes in a filter; what can not be typed becomes ``?``."""
+    typed = "".join(char if char.isprintable() else "?" for char in value)
+    return typed.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,28 @@
+"""What all screens share: the footer's clicks and words to the analyst."""
+
+from __future__ import annotations
+
+from textual.screen import Screen
+
+from triage.text import clean
+from triage.ui.bars import KeyBar
+
+
+class ConsoleScreen(Screen[None]):
+    """A screen of the console."""
+
+    AUTO_FOCUS = ""
+
+    def say(self, text: str, severity: str = "information") -> None:
+        """A toast; its text may quote a log or a file."""
+        kind = severity if severity in ("warning", "error") else "information"
+        self.app.notify(
+            clean(text, 300),
+            severity=kind,  # type: ignore[arg-type] # narrowed by the line above
+            markup=False,
+            timeout=6 if kind == "information" else 10,
+        )
+
+    async def on_key_bar_clicked(self, message: KeyBar.Clicked) -> None:
+        message.stop()
+        await self.run_action(message.action.method)

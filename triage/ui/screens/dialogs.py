@@ -1,0 +1,101 @@
+"""Small questions: choose one of a few, or write a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from triage.text import clean
+from triage.ui.inputs import TextInput
+from triage.ui.lines import Item, Line, line
+from triage.ui.lines_view import LinesView
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An answer: its key, its words, and what it stands for."""
+
+    key: str
+    text: str
+    value: str
+    note: str = ""
+
+
+class Choice(ModalScreen[str]):
+    """One of a few answers, by its letter, by cursor and enter, or none with escape: ""."""
+
+    BINDINGS = [Binding("escape,q", "leave", "Cancel")]  # noqa: RUF012 - Textual's own convention
+
+    def __init__(self, title: str, options: Sequence[Option]) -> None:
+        super().__init__()
+        self._question = clean(title, 200)
+        self._options = tuple(options)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(self._question)
+            yield LinesView([self._line(option) for option in self._options])
+
+    @staticmethod
+    def _line(option: Option) -> Line:
+        return Line(
+            (
+                (f" {option.key}  ", "accent"),
+                (option.text, ""),
+                (f"  {option.note}" if option.note else "", "dim"),
+            ),
+            Item("option", option.value, option.value),
+            4,
+        )
+
+    def on_mount(self) -> None:
+        view = self.query_one(LinesView)
+        view.focus()
+        view.show(view.lines)
+
+    def on_key(self, event: events.Key) -> None:
+        for option in self._options:
+            if event.key == option.key:
+                event.stop()
+                self.dismiss(option.value)
+
+    def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
+        self.dismiss(str(message.item.value))
+
+    def action_leave(self) -> None:
+        self.dismiss("")
+
+
+class Prompt(ModalScreen[str]):
+    """One line of text; "" where the analyst thinks better of it."""
+
+    BINDINGS = [Binding("escape", "leave", "Cancel")]  # noqa: RUF012 - Textual's own convention
+
+    def __init__(self, title: str, hint: str, value: str = "") -> None:
+        super().__init__()
+        self._question = clean(title, 200)
+        self._hint = hint
+        self._value = clean(value)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(self._question)
+            yield TextInput(self._value, self._hint)
+            yield LinesView([line(("⏎ keep   esc cancel", "dim"))])
+
+    def on_mount(self) -> None:
+        self.query_one(TextInput).focus()
+        self.query_one(LinesView).can_focus = False
+
+    def on_input_submitted(self, event: TextInput.Submitted) -> None:
+        self.dismiss(event.value.strip())
+
+    def action_leave(self) -> None:
+        self.dismiss("")

@@ -1,0 +1,307 @@
+"""The main screen: the list of alerts, and beside it, where there is room, the one looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from triage.case.model import AlertRow
+from triage.ui import keys
+from triage.ui.alert_list import AlertList
+from triage.ui.bars import Bar, KeyBar, Segment, TabBar, status_segments
+from triage.ui.desk import Desk
+from triage.ui.feed import News
+from triage.ui.filtering import FilterError, parse
+from triage.ui.format import plural
+from triage.ui.inputs import TextInput
+from triage.ui.lines import Part
+from triage.ui.pane_view import PaneView
+from triage.ui.panes import PANES
+from triage.ui.screens.alert_screen import AlertScreen
+from triage.ui.screens.dialogs import Choice
+from triage.ui.screens.drill import Drill
+from triage.ui.signals import Hurry
+
+WIDE = 110  # columns from which list and preview stand side by side
+
+
+class Main(AlertScreen):
+    """The list and the preview."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's own convention
+    BINDINGS = keys.bindings("list")
+
+    def __init__(self, desk: Desk, roots: Sequence[str]) -> None:
+        super().__init__(desk)
+        self._roots = tuple(roots)
+        self._pane = 0
+        self._news: News | None = None
+        self._filter_error = ""
+        self.paused = False
+        self._held: dict[str, AlertRow] = {}  # rows that came while paused
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="status")
+        with Horizontal(id="filter-line"):
+            yield TextInput(
+                placeholder="/ to filter: a word, host:web, severity>=high …", id="filter"
+            )
+            yield Bar(id="filter-state")
+        with Horizontal(id="body"):
+            with Vertical(id="alerts", classes="box"):
+                yield AlertList(self.desk.store, id="list")
+            with Vertical(id="preview", classes="box"):
+                yield TabBar([pane.tab for pane in PANES], id="tabs")
+                for pane in PANES:
+                    yield PaneView(pane, self.desk, framed=False)
+        yield KeyBar(keys.footer(["list", "rows"]))
+
+    def on_mount(self) -> None:
+        self.query_one("#filter").can_focus = False
+        self._show_pane(0)
+        self.rows.focus()
+        self._tell()
+
+    # Parts ----------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> AlertList:
+        return self.query_one("#list", AlertList)
+
+    @property
+    def wide(self) -> bool:
+        return self.size.width >= WIDE
+
+    def scopes(self) -> Sequence[str]:
+        return ("list", "rows")
+
+    def targets(self) -> list[AlertRow]:
+        return self.rows.targets()
+
+    def current(self) -> AlertRow | None:
+        return self.rows.row
+
+    def panes(self) -> Sequence[PaneView]:
+        return [self.query_one(f"#pane-{self._pane + 1}", PaneView)] if self.wide else []
+
+    def decided(self) -> None:
+        self.rows.unmark()
+        self.app.post_message(Hurry())
+
+    # News -----------------------------------------------------------------------------------------
+
+    def take(self, news: News) -> None:
+        """Show what changed in the case."""
+        self._news = news
+        self.rows.settled = news.engine.state not in ("starting", "reading")
+        if self.paused:
+            known = [row for row in news.rows if self.desk.store.get(row.id)]
+            self._held.update((row.id, row) for row in news.rows if not self.desk.store.get(row.id))
+            self.desk.store.update(known)
+        else:
+            self.desk.store.update(news.rows)
+        if any(row.id == self.rows.alert_id for row in news.rows):
+            self._look()
+        self._tell()
+
+    def _tell(self) -> None:
+        """The words of status line, filter line and frames."""
+        news = self._news
+        if news is not None:
+            self.query_one("#status", Bar).show(
+                status_segments(
+                    self._roots or news.roots,
+                    news.engine,
+                    news.engine_word,
+                    self.desk.store.counts,
+                    (news.engine.rules, news.broken),
+                )
+            )
+            self.rows.empty = self._nothing(news)
+        store = self.desk.store
+        self.query_one("#alerts").border_title = Content(
+            f"Alerts {len(store):,} of {store.total:,}"
+        )
+        self.query_one("#filter-state", Bar).show((), self._filter_segments())
+
+    def _nothing(self, news: News) -> str:
+        """Why there is no alert to see."""
+        if self.desk.store.total:
+            total = plural(self.desk.store.total, "alert")
+            return f"none of {total} passes the filter · esc clears it"
+        logs = plural(news.sources, "log")
+        if news.engine.state in ("live", "reading", "starting") and not news.engine_word:
+            return f"no alerts yet: watching {logs}, {plural(news.engine.events, 'event')} read"
+        return f"no alerts: {logs}, {plural(news.engine.events, 'event')} read"
+
+    def _filter_segments(self) -> list[Segment]:
+        found: list[Segment] = []
+        rows = self.rows
+        if self._filter_error:
+            return [Segment(((self._filter_error, "bad"),))]
+        above, below = rows.unseen()
+        if above or below:
+            parts: list[Part] = []
+            if above:
+                parts.append((f"{above:,} new ↑", "match"))
+            if below:
+                parts.append((f"{' ' if parts else ''}{below:,} new ↓", "match"))
+            found.append(Segment(tuple(parts)))
+        if self.paused:
+            held = f", {len(self._held):,} wait" if self._held else ""
+            found.append(Segment(((f"paused{held}", "warn"),)))
+        if rows.follow:
+            found.append(Segment((("follow", "accent"),)))
+        if rows.marked:
+            more = " …V" if rows.in_range else ""
+            found.append(Segment(((f"{len(rows.marked)} marked{more}", "accent"),)))
+        found.append(Segment((("sort ", "dim"), (self.desk.store.sort, "")), 1))
+        shown, total = len(self.desk.store), self.desk.store.total
+        found.append(Segment(((f"{shown:,} of {total:,}", "dim" if shown == total else ""),), 2))
+        return found
+
+    def on_alert_list_seen(self) -> None:
+        self._tell()
+
+    # The alert looked at --------------------------------------------------------------------------
+
+    def on_alert_list_moved(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        for pane in self.panes():
+            pane.look_at(self.rows.alert_id)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._look)
+        if not self.wide and not isinstance(self.focused, TextInput):
+            self.rows.focus()
+
+    def on_alert_list_opened(self) -> None:
+        self.action_alert_open()
+
+    def action_alert_open(self) -> None:
+        self._open(self._pane)
+
+    def _open(self, pane: int) -> None:
+        if self.current():
+            self.app.push_screen(Drill(self.desk, self.rows, pane))
+
+    def _show_pane(self, place: int) -> None:
+        self._pane = place % len(PANES)
+        focused = isinstance(self.focused, PaneView)
+        for number in range(1, len(PANES) + 1):
+            self.query_one(f"#pane-{number}").display = number == self._pane + 1
+        self.query_one("#tabs", TabBar).activate(self._pane)
+        if focused:
+            self.query_one(f"#pane-{self._pane + 1}").focus()
+        self._look()
+
+    def _pane_or_open(self, place: int) -> None:
+        if self.wide:
+            self._show_pane(place)
+        else:
+            self._open(place)
+
+    def action_pane_show_1(self) -> None:
+        self._pane_or_open(0)
+
+    def action_pane_show_2(self) -> None:
+        self._pane_or_open(1)
+
+    def action_pane_show_3(self) -> None:
+        self._pane_or_open(2)
+
+    def action_pane_show_4(self) -> None:
+        self._pane_or_open(3)
+
+    def action_pane_show_5(self) -> None:
+        self._pane_or_open(4)
+
+    def action_pane_show_6(self) -> None:
+        self._pane_or_open(5)
+
+    def on_tab_bar_picked(self, message: TabBar.Picked) -> None:
+        self._show_pane(message.place)
+
+    def action_pane_next(self) -> None:
+        if self.wide:
+            self._show_pane(self._pane + 1)
+
+    def action_pane_previous(self) -> None:
+        if self.wide:
+            self._show_pane(self._pane - 1)
+
+    def action_pane_focus(self) -> None:
+        if self.wide and self.focused is self.rows:
+            self.query_one(f"#pane-{self._pane + 1}").focus()
+        else:
+            self.rows.focus()
+
+    # Filter, order, flow --------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", TextInput)
+        field.can_focus = True
+        field.focus()
+
+    def on_input_changed(self, event: TextInput.Changed) -> None:
+        try:
+            predicate = parse(event.value)
+        except FilterError as error:
+            self._filter_error = f"column {error.column}: {error}"
+        else:
+            self._filter_error = ""
+            self.desk.store.set_filter(predicate)
+        self._tell()
+
+    def on_input_submitted(self) -> None:
+        self._leave_filter()
+
+    def _leave_filter(self) -> None:
+        self.rows.focus()
+        self.query_one("#filter", TextInput).can_focus = False
+
+    def set_filter(self, text: str) -> None:
+        """Put another filter text in force."""
+        self.query_one("#filter", TextInput).value = text
+
+    def action_clear(self) -> None:
+        if self.rows.marked and not isinstance(self.focused, TextInput):
+            self.rows.unmark()
+        else:
+            self.set_filter("")
+        self._leave_filter()
+
+    def action_sort(self) -> None:
+        self.desk.store.set_sort(self.desk.store.next_sort())
+
+    def action_pivot(self) -> None:
+        def pivoted(text: str | None) -> None:
+            if text:
+                self.set_filter(text)
+
+        if options := self.pivots():
+            self.app.push_screen(Choice("Show only alerts with the …", options), pivoted)
+
+    def action_list_follow(self) -> None:
+        self.rows.action_list_follow()
+
+    def action_alert_next(self) -> None:
+        self.rows.action_move_down()
+
+    def action_alert_previous(self) -> None:
+        self.rows.action_move_up()
+
+    def action_list_pause(self) -> None:
+        self.paused = not self.paused
+        if not self.paused and self._held:
+            held, self._held = self._held, {}
+            self.desk.store.update(held.values())
+        self._tell()
+
+    def action_quit(self) -> None:  # nothing to wait for: all is written
+        self.app.exit()

@@ -1,0 +1,256 @@
+"""The texts of the sheets: help, health, a rule, raw events. Functions from values to lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from triage.case.model import AlertDetail, EngineState, Process, RuleState
+from triage.case.read import CaseReader
+from triage.errors import Problem
+from triage.fields import first_text, values
+from triage.ui import keys
+from triage.ui.filtering import FIELDS
+from triage.ui.format import day_time, full_time, plural, size
+from triage.ui.lines import BLANK, Item, Line, field, heading, line, paragraphs
+from triage.ui.panes.related import as_json
+
+_FILTERS = (
+    ("certutil", "rule, host, user, process or reason holds the word"),
+    ('host:web rule:"encoded powershell"', "both fields hold their text"),
+    ("severity>=high not state:closed", "also: risk>70  time>=12:04  count>1"),
+    ("(user:svc* or user:system) and host:dc?", "* and ? are wildcards"),
+)
+
+
+def help_lines() -> list[Line]:
+    """All keys, from the table that makes them work."""
+    lines: list[Line] = []
+    for group, actions in keys.grouped():
+        lines.append(heading(group))
+        seen: set[str] = set()
+        for action in actions:
+            text = f"{action.shown} {action.help}"
+            if text not in seen:
+                seen.add(text)
+                lines.append(line((f"  {action.shown:<8}", "accent"), action.help, indent=10))
+        lines.append(BLANK)
+    lines.append(heading("Filter", f"fields: {', '.join(FIELDS)}"))
+    for example, told in _FILTERS:
+        lines.append(line((f"  {example:<42}", "accent"), (told, "dim"), indent=4))
+    lines += [BLANK, heading("Signs")]
+    for sign, told in (
+        ("C H M L", "severity: critical, high, medium, low"),
+        ("○ ◐ ● ∅", "open, acknowledged, closed, closed as false positive"),
+        ("×3", "the alert stands for three: the rule's limit in one interval was reached"),
+        ("↷", "superseded: a late event changed what matched"),
+        ("✓", "marked: decisions are about all marked alerts"),
+    ):
+        lines.append(line((f"  {sign:<8}", "accent"), told, indent=10))
+    return lines
+
+
+def health_lines(
+    case: CaseReader, engine_word: str, themes: Sequence[Problem], clock: int
+) -> list[Line]:
+    """Engine, logs, records that could not be read, rules and lists with problems, gaps."""
+    return [
+        *_engine(case.engine(), engine_word, clock),
+        *_problems([*(Problem(*one[:3], one[4], one[3]) for one in case.problems()), *themes]),
+        *_sources(case),
+        *_rejects(case),
+        *_rules(case.rules()),
+        *_gaps(case),
+    ]
+
+
+def _engine(engine: EngineState, word: str, now: int) -> Iterator[Line]:
+    yield heading("Engine")
+    state = word or engine.state or "no engine has worked on this case"
+    yield field(
+        "state",
+        (state, "bad" if word else ""),
+        (f"  at {day_time(engine.at)} UTC" if engine.at else "", "dim"),
+    )
+    if engine.message:
+        yield field("message", (engine.message, "warn"))
+    yield field("events", f"{engine.events:,} since it started, {engine.rate:,.0f} a second")
+    yield field("not read", f"{size(engine.lag_bytes)} of {size(engine.total_bytes)}")
+    yield field(
+        "sequences",
+        f"{plural(engine.open_hits, 'event')} waiting in open sequences",
+        f", {engine.evicted:,} given up" if engine.evicted else "",
+    )
+    yield field("suppressed", f"{plural(engine.suppressed, 'event')} by exceptions")
+    yield field("clock", f"{day_time(now)} UTC")
+    yield BLANK
+
+
+def _problems(problems: Sequence[Problem]) -> Iterator[Line]:
+    yield heading("Problems in rules, exceptions and themes", str(len(problems)))
+    if not problems:
+        yield line(("  none", "good"))
+    for one in problems:
+        place = f"{one.path}:{one.line}:{one.column}" if one.line else one.path
+        role = "bad" if one.severity == "error" else "warn"
+        item = Item("file", f"{place} {one.message}", one.path, str(one))
+        yield Line((("  ✗ " if role == "bad" else "  ! ", role), (place, "accent")), item, 4)
+        first, *more = one.message.split("\n")
+        yield line(f"    {first}", indent=4)
+        # A caret must stand under its place: these lines keep their blanks and are not wrapped.
+        for text in more:
+            yield Line(((f"    {text}", "dim"),), wrap=False)
+    yield BLANK
+
+
+def _sources(case: CaseReader) -> Iterator[Line]:
+    sources = case.sources()
+    yield heading("Logs", str(len(sources)))
+    for one in sources:
+        bad = one.state in ("unreadable", "refused", "gone")
+        done = f"{100 * one.offset // one.size} %" if one.size else "empty"
+        yield Line(
+            (
+                ("  ✗ " if bad else "  ● ", "bad" if bad else "good"),
+                (one.path, ""),
+                (f"  {one.format or 'unknown format'}", "accent"),
+                (f"  {one.state}  {done} of {size(one.size)}", "dim"),
+                (f"  {plural(one.events, 'event')}", ""),
+                (f"  {one.rejects:,} unreadable" if one.rejects else "", "warn"),
+            ),
+            Item("field", f"source {one.path}", one.path, one.path),
+            4,
+        )
+        if one.reason:
+            yield line((f"    {one.reason}", "warn"), indent=4)
+    if not sources:
+        yield line(("  none yet", "dim"))
+    yield BLANK
+
+
+def _rejects(case: CaseReader) -> Iterator[Line]:
+    count = case.reject_count()
+    if not count:
+        return
+    rejects = case.rejects()
+    note = f"{count:,}" + (f", the newest {len(rejects)}" if count > len(rejects) else "")
+    yield heading("Records that can not be read", note)
+    for one in rejects:
+        yield Line(
+            (
+                ("  ! ", "warn"),
+                (f"{one.source} at {one.position:,}", "accent"),
+                (f"  {size(one.length)}  ", "dim"),
+                (one.reason, ""),
+            ),
+            Item("field", f"reject {one.source} {one.position}", one, one.reason),
+            4,
+        )
+        yield Line((("    " + _escaped(one.excerpt), "dim"),), wrap=False)
+    yield BLANK
+
+
+def _escaped(excerpt: bytes) -> str:
+    """Raw bytes to look at: what is no UTF-8 becomes ``\\xNN``; the rest is cleaned by the line."""
+    return excerpt.decode("utf-8", "backslashreplace")
+
+
+def _rules(rules: Sequence[RuleState]) -> Iterator[Line]:
+    yield heading("Rules", str(len(rules)))
+    for one in rules:
+        told = plural(one.alerts, "alert")
+        if one.suppressed:
+            told += f", {plural(one.suppressed, 'event')} suppressed"
+        yield Line(
+            (
+                ("  ● " if one.runnable else "  – ", "good" if one.runnable else "dim"),
+                (one.name, "" if one.runnable else "dim"),
+                (f"  {one.severity}", "dim"),
+                (f"  {told}" if one.runnable else f"  does not run: {one.reason}", "dim"),
+            ),
+            Item("file", f"rule {one.rule_id}", one.path, one.path),
+            4,
+        )
+    yield BLANK
+
+
+def _gaps(case: CaseReader) -> Iterator[Line]:
+    gaps = case.gaps()
+    if gaps:
+        yield heading("Gaps", "a log lost something before it was read")
+    for at, source, message in gaps:
+        yield line((f"  {day_time(at)}  ", "dim"), (source, "accent"), f"  {message}", indent=4)
+
+
+def rule_lines(alert: AlertDetail, path: str) -> list[Line]:
+    """The rule of an alert: what it is for, its query, its references."""
+    doc = alert.doc
+    lines = [
+        field("rule", alert.row.rule_name),
+        field("id", alert.row.rule_id),
+        field("file", path or "-"),
+        field(
+            "type",
+            first_text(doc, "kibana.alert.rule.type"),
+            f"  version {first_text(doc, 'kibana.alert.rule.version') or '-'}",
+        ),
+        field("severity", alert.row.severity, f"  risk {alert.row.risk_score:g}"),
+    ]
+    tags = [str(tag) for tag in values(doc, "kibana.alert.rule.tags")]
+    if tags:
+        lines.append(field("tags", ", ".join(tags)))
+    lines += [BLANK, heading("Query")]
+    parameters = doc.get("kibana.alert.rule.parameters")
+    query = parameters.get("query", "") if isinstance(parameters, dict) else ""
+    item = Item("field", "query", query, str(query))
+    for place, text in enumerate(str(query).strip("\n").split("\n")):
+        indent = len(text) - len(text.lstrip()) + 4
+        lines.append(Line((("  " + text, ""),), item if place == 0 else None, indent))
+    for title, name in (
+        ("What it is about", "kibana.alert.rule.description"),
+        ("Guide", "kibana.alert.rule.note"),
+        ("Setup", "kibana.alert.rule.setup"),
+    ):
+        text = first_text(doc, name)
+        if text:
+            lines += [BLANK, heading(title), *paragraphs(text, indent=2)]
+    return lines
+
+
+def raw_lines(alert: AlertDetail) -> list[Line]:
+    """The matched events as JSON, each with where it lies."""
+    lines: list[Line] = []
+    for one in alert.matched:
+        lines.append(
+            heading(f"Event {one.stage + 1}", f"{one.event.order[2]} at {one.event.order[3]:,}")
+        )
+        text = as_json(one.event)
+        for place, row in enumerate(text.split("\n")):
+            item = Item("event", one.event.id, one.event, text) if place == 0 else None
+            lines.append(Line(((row, ""),), item, len(row) - len(row.lstrip()) + 4))
+        lines.append(BLANK)
+    if not alert.matched:
+        text = json.dumps(alert.doc, indent=2, ensure_ascii=False, default=str)
+        lines = [line(row) for row in text.split("\n")]
+    return lines
+
+
+def process_lines(process: Process) -> list[Line]:
+    """All that is known of a process."""
+    rows = (
+        ("name", process.name),
+        ("pid", str(process.pid) if process.pid else "-"),
+        ("path", process.executable),
+        ("command", process.command_line),
+        ("user", process.user),
+        ("integrity", process.integrity),
+        ("started", full_time(process.start)),
+        ("ended", full_time(process.end)),
+        ("sha256", process.sha256),
+        ("parent", process.parent_executable or process.parent_name),
+        ("parent pid", str(process.parent_pid) if process.parent_pid else "-"),
+        ("parent cmd", process.parent_command_line),
+        ("host", process.host),
+        ("entity id", process.entity_id),
+    )
+    return [field(label, value or "-", width=12, key=label) for label, value in rows]

@@ -1,0 +1,17 @@
+"""What screens ask of the app."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+
+class Hurry(Message):
+    """A decision was written: look at the case now, not at the next tick."""
+
+
+class Pivoted(Message):
+    """Back on the main screen, show what this filter lets through."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
