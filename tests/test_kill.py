@@ -14,6 +14,7 @@ import pytest
 
 from tests import events
 from triage.case.read import CaseReader
+from triage.case.schema import count
 from triage.run import Config, Engine, hunt
 from triage.sources import Follower
 
@@ -44,16 +45,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def engine(folder: Path, case: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "triage", "watch", "--headless", "--no-bundled-rules"]
-        + ["--rules", str(folder / "rules"), "--exceptions", str(folder / "exceptions")]
-        + ["--case", str(case), str(folder / "logs")],
+        [
+            *(sys.executable, "-m", "triage", "watch", "--headless", "--no-bundled-rules"),
+            *("--rules", str(folder / "rules"), "--exceptions", str(folder / "exceptions")),
+            *("--case", str(case), str(folder / "logs")),
+        ],
         stderr=subprocess.DEVNULL,
     )
 
 
 def events_read(reader: CaseReader) -> int:
-    row = reader.connection.execute("SELECT coalesce(sum(events), 0) FROM block").fetchone()
-    return int(row[0])
+    return count(reader.connection, "SELECT coalesce(sum(events), 0) FROM block")
 
 
 def until(condition: object, deadline: float) -> None:
