@@ -119,6 +119,8 @@ class _Parser:
             kind, stages = "event", [self._filter((), missing=False)]
         pipes = []
         while self._accept("|"):
+            if self._token.kind == "|":
+                raise self._error(self._tokens[self._at - 1], "unexpected `||`, did you mean `or`?")
             pipes.append(self._pipe())
         if self._token.kind != "end":
             raise self._unexpected("`and`, `or`, `|` or the end of the query")
