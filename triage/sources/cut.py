@@ -69,7 +69,9 @@ def too_long(source: str, position: int, raw: bytes, length: int) -> Reject:
 def _cut_lines(buffer: bytes, base: int, final: bool, source: str) -> Cut:
     end = len(buffer) if final else buffer.rfind(b"\n") + 1
     if not end:
-        return Cut()
+        # A hole may be of any size; the line behind it is not lost with it.
+        hole = len(buffer) - len(buffer.lstrip(b"\x00"))
+        return Cut(rejects=[_hole(source, base, hole)] if hole else [], consumed=hole)
     whole = buffer if end == len(buffer) else buffer[:end]
     lines = whole.split(b"\n")
     if not lines[-1]:
@@ -85,6 +87,10 @@ def _cut_lines(buffer: bytes, base: int, final: bool, source: str) -> Cut:
     return out
 
 
+def _hole(source: str, start: int, length: int) -> Reject:
+    return Reject(source, start, length, f"a hole of {length:,} NUL bytes", b"\x00" * 16)
+
+
 def _length_with_end(line: bytes) -> int:
     return len(line) + 1
 
@@ -98,7 +104,7 @@ def _add_line(out: Cut, line: bytes, start: int, source: str) -> None:
         # A writer that does not append leaves a hole where a truncated file was.
         rest = line.lstrip(b"\x00")
         hole = len(line) - len(rest)
-        out.rejects.append(reject(source, start, line[:hole], f"a hole of {hole:,} NUL bytes"))
+        out.rejects.append(_hole(source, start, hole))
         line, start = rest, start + hole
     line = line.removesuffix(b"\r")
     if not line.strip():
@@ -147,11 +153,13 @@ def _cut_events(buffer: bytes, base: int, encoding: str, final: bool, source: st
     out = Cut()
     opening, closing = _tags(encoding)
     at = 0
+    end: int | None = 0
     while True:
         start = _search(opening, buffer, at, base, encoding)
         if start is None:
             break
-        end = _find(buffer, closing, base, encoding, start=start, after=True)
+        if end is not None and end <= start:  # else still ahead: looking again would be quadratic
+            end = _find(buffer, closing, base, encoding, start=start, after=True)
         second = _search(opening, buffer, start + 2, base, encoding, end)
         _outside(out, buffer[at:start], base + at, encoding, source)
         at = start

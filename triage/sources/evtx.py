@@ -20,17 +20,17 @@ def read_records(file: IO[bytes]) -> Iterator[bytes | str]:
     A text in place of a record is the reason why a record, or a whole chunk of 64 KiB, could not
     be read; those behind it still come. Raises RecordError where the file is no EVTX at all.
     """
-    records: Iterator[dict[str, Any]]
+    records: Any
     try:
-        records = iter(PyEvtxParser(file).records_json())
-    except BaseException as error:
+        records = PyEvtxParser(file).records_json()
+    except BaseException as error:  # a PanicException of the parser is no Exception
         raise RecordError(_reason(error)) from error
     while True:
         try:
             record = next(records)
         except StopIteration:
             return
-        except BaseException as error:  # noqa: BLE001 - see above; others are raised again
+        except BaseException as error:  # noqa: BLE001 - a panic too; any other is raised again
             yield _reason(error)
             continue
         yield record["data"].encode("utf-8", "surrogatepass")

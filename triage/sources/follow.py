@@ -25,6 +25,7 @@ from triage.sources.scan import Found, check_roots, walk
 MAX_OPEN = 256  # files held open at once
 _MISSES = 3  # scans after which a file that no path leads to is gone
 _QUIET = 5  # scans after which a file that was renamed is taken to be complete
+_EAGER = 0.05  # seconds between two looks, however many notices there are
 _MANY = 5000  # files from which on the folders are listed less often
 _GONE_SHOWN = 100
 
@@ -137,6 +138,8 @@ class Follower:
         if self._looked is not None:
             if self._once:
                 return
+            if now - self._looked < _EAGER:
+                return
             hinted = self._hints.take()
             interval = 1.0 if len(self._files) < _MANY else 5.0
             if now - self._looked < interval and not self._hinted(hinted):
@@ -195,6 +198,7 @@ class Follower:
                 self._enqueue(known)
             return
         known.quiet = 0
+        known.finished = False
         if known.state == "refused" and known.seen is not None:
             if known.seen[0] > HEAD_BYTES and found.size >= known.seen[0]:
                 known.seen = (found.size, found.mtime)  # grown behind a head that says it all

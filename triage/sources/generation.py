@@ -66,6 +66,7 @@ class Generation:
         self.finished = False  # no more will be written: the tail is a record
         self.quiet = 0  # scans without a change
         self.misses = 0  # scans in which no path led here
+        self._begun = False  # whether anything was handed on, in this run or an earlier one
         self._overlong: tuple[bytes, int] | None = None  # its first bytes; end of what was scanned
         self._items: Iterator[bytes | str] | None = None
         self._file: IO[bytes] | None = None
@@ -104,6 +105,7 @@ class Generation:
         self.offset = position.offset
         self.head, self.tail = head, tail
         self.waking = False
+        self._begun = True
         return True
 
     def verify(self, fd: int) -> None:
@@ -124,7 +126,7 @@ class Generation:
         status = os.fstat(fd)
         self.size = status.st_size
         now = (status.st_size, status.st_mtime_ns)
-        if not self.format and not self._recognise(fd, final):
+        if not self._begun and not self._recognise(fd, final):
             self.seen = now
             return None, False
         self.state, self.reason = "reading", ""
@@ -150,7 +152,9 @@ class Generation:
 
     def _recognise(self, fd: int, final: bool) -> bool:
         head = os.pread(fd, HEAD_BYTES, 0)
-        found = detect(head, final)
+        found = detect(
+            _behind_hole(fd) if len(head) == HEAD_BYTES and not any(head) else head, final
+        )
         if found is None:
             self.state = "idle"
             self.reason = "waiting for the first whole record" if head.strip(b"\x00\r\n\t ") else ""
@@ -267,6 +271,7 @@ class Generation:
             self.head = os.pread(fd, min(HEAD_HASHED, self.offset), 0)
 
     def _block(self, records: list[bytes], positions: list[int], rejects: list[Reject]) -> Block:
+        self._begun = True
         self.records += len(records)
         return Block(
             source=self.path,
@@ -276,6 +281,18 @@ class Generation:
             position=self.position(),
             rejects=tuple(rejects),
         )
+
+
+def _behind_hole(fd: int) -> bytes:
+    """The first bytes behind a hole, as a writer leaves it that goes on where it was before."""
+    at = 0
+    while chunk := os.pread(fd, BLOCK_BYTES, at):
+        rest = chunk.lstrip(b"\x00")
+        if rest:
+            at += (len(chunk) - len(rest)) & ~1  # keep the halves of UTF-16 units together
+            return os.pread(fd, HEAD_BYTES, at)
+        at += len(chunk)
+    return b""
 
 
 def _hash(data: bytes) -> str:

@@ -19,7 +19,9 @@ from triage.sources.block import RecordError
 from triage.sources.winevent import WinEvent, event_data, guid, number, text, to_ecs
 
 MAX_DEPTH = 64
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+# One pass that makes every digit a 0 and every opening bracket a brace: both can then be looked
+# for at the speed of a byte search, which costs less than half of what parsing does.
+_SHAPE = bytes.maketrans(b"123456789[", b"000000000{")
 _LONG_RUN = b"0" * 19  # 2**63 has 19 digits; shorter numbers fit
 _LONG_NUMBER = re.compile(rb"[\s:,\[](-?\d{19,})(?=[\s,\]}]|$)")
 _BULK_ACTIONS = frozenset({"index", "create", "update", "delete"})
@@ -61,9 +63,10 @@ def loads(record: bytes) -> Doc:
         raise RecordError(f"not JSON: {error}") from error
     if doc.__class__ is not dict:
         raise RecordError(f"a JSON {type(doc).__name__}, not an object")
-    if record.count(b"{") + record.count(b"[") > MAX_DEPTH:
+    shape = record.translate(_SHAPE)
+    if shape.count(b"{") > MAX_DEPTH:
         _check_depth(doc)
-    if _LONG_RUN in record.translate(_DIGITS):
+    if _LONG_RUN in shape:
         for match in _LONG_NUMBER.finditer(record):
             if not -(1 << 63) <= int(match[1][:40]) < 1 << 63:
                 return _exact(record)
@@ -102,6 +105,10 @@ def _windows(doc: Doc, winlog: Doc) -> Doc:
         host["name"] = winlog["computer_name"]
     if "host.os.type" not in doc and lookup(host, "os.type") is None:
         put(host, "os.type", "windows")
+    if "@timestamp" not in doc:
+        written = winlog.get("time_created") or lookup(doc, "event.created")
+        if written is not None:
+            doc["@timestamp"] = written
     if winlog.get("provider_name") != sysmon.PROVIDER:
         return _created(doc, winlog)
     process = doc.get("process")

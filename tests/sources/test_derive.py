@@ -1,0 +1,68 @@
+"""Arguments, domains and community ids, worked out as the standards say."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from triage.sources.derive import arguments, community_id, domain_parts
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", []),
+        ("  a\t b ", ["a", "b"]),
+        ('"C:\\Program Files\\a.exe" /x', ["C:\\Program Files\\a.exe", "/x"]),
+        ('a "" b', ["a", "", "b"]),
+        (r'a "b\\" c', ["a", "b\\", "c"]),
+        (r"a \"b c", ["a", '"b', "c"]),
+        (r"a \\\"b c", ["a", '\\"b', "c"]),
+        (r"a \\b", ["a", r"\\b"]),
+        (r'a\\\b d"e f"g h', ["a\\\\\\b", "de fg", "h"]),
+        ('a "b""c" d', ["a", 'b"c d']),
+        ('"open', ["open"]),
+    ],
+)
+def test_a_command_line_is_cut_as_windows_cuts_it(line: str, words: list[str]) -> None:
+    assert arguments(line) == words
+
+
+def test_cutting_a_command_line_takes_linear_time() -> None:
+    def cost(size: int) -> float:
+        began = time.perf_counter()
+        arguments('\\"' * size + "\\" * size)
+        return time.perf_counter() - began
+
+    assert min(cost(80_000) for _ in range(3)) < 12 * min(cost(20_000) for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("www.example.com", ("example.com", "www", "com")),
+        ("example.com", ("example.com", "", "com")),
+        ("a.b.example.co.uk", ("example.co.uk", "a.b", "co.uk")),
+        ("x.GitHub.IO.", ("x.github.io", "", "github.io")),
+        ("localhost", None),
+        ("co.uk", None),
+        ("10.0.0.1", None),
+        ("a..b", None),
+        ("", None),
+    ],
+)
+def test_the_registered_domain_of_a_name(name: str, parts: tuple[str, str, str] | None) -> None:
+    assert domain_parts(name) == parts
+
+
+def test_a_community_id_is_that_of_the_standard_and_the_same_both_ways() -> None:
+    there = community_id("128.232.110.120", 34855, "66.35.250.204", 80, "tcp")
+    back = community_id("66.35.250.204", 80, "128.232.110.120", 34855, "TCP")
+    assert there == back == "1:LQU9qZlK+B5F3KDmev6m5PMibrg="
+
+
+def test_no_community_id_for_what_is_no_flow() -> None:
+    assert community_id("192.0.2.1", 1, "2001:db8::1", 2, "tcp") is None
+    assert community_id("192.0.2.1", 1, "192.0.2.2", 2, "carrier-pigeon") is None
+    assert community_id("192.0.2.1", 70_000, "192.0.2.2", 2, "tcp") is None
