@@ -47,8 +47,10 @@ def order_of(doc: Doc, source: str, position: int) -> Order | None:
 
 
 def _tiebreaker(doc: Doc) -> int:
-    for name in ("event.sequence", "winlog.record_id"):
-        found = lookup(doc, name)
+    # Asked of every event, so by plain look-ups: nested, or dotted at the top.
+    for outer, inner in (("event", "sequence"), ("winlog", "record_id")):
+        holder = doc.get(outer)
+        found = holder.get(inner) if holder.__class__ is dict else doc.get(f"{outer}.{inner}")
         try:
             if found is not None:
                 return int(found)

@@ -102,13 +102,11 @@ class Rulebook:
         )
 
     def _keep_rules(self, fresh: RuleSet, broken: set[str]) -> tuple[Rule, ...]:
-        have = {rule.rule_id for rule in fresh.rules}
-        kept = [
-            rule
-            for rule in self.all
-            if rule.path in broken and rule.rule_id not in have and Path(rule.path).exists()
-        ]
-        return (*fresh.rules, *kept)
+        good = {rule.path: rule for rule in self.all if rule.runnable and rule.path in broken}
+        good = {path: rule for path, rule in good.items() if Path(path).exists()}
+        read = [rule for rule in fresh.rules if rule.runnable or rule.path not in good]
+        have = {rule.rule_id for rule in read}
+        return (*read, *(rule for rule in good.values() if rule.rule_id not in have))
 
     def _keep_lists(self, fresh: ExceptionSet, broken: set[str]) -> ExceptionSet:
         # A list may be read in part; what was whole before it broke stays in force whole.
@@ -281,7 +279,7 @@ def follow(
             engine.resume()
             _follow(engine, stop)
         finally:
-            engine.writer.say(engine.state("stopped"))
+            engine.writer.say(engine.state("stopped"), engine.sources())
             engine.close()
 
 

@@ -1,0 +1,279 @@
+"""The engine at work: files that change under it, exceptions, and one engine a case."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import events
+from triage.case.lock import CaseHeldError, EngineLock
+from triage.case.read import CaseReader
+from triage.case.write import CaseWriter
+from triage.errors import TriageError
+from triage.exceptions import Entry, ExceptionList, Item, append_item, remove_item
+from triage.run import Config, Engine, follow
+from triage.sources import Follower
+
+CHROME = 'process where process.name : "chrome.exe"'
+NOTEPAD = 'process where process.name : "notepad.exe"'
+
+
+class Bench:
+    """An engine over a folder that a test changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = events.START
+        self.rules = folder / "rules"
+        self.exceptions = folder / "exceptions"
+        self.logs = folder / "logs"
+        self.logs.mkdir()
+        self.exceptions.mkdir()
+        self.case = str(folder / "c.triage")
+        self.seconds = 0
+        events.write_rule(self.rules / "chrome.toml", CHROME)
+
+    def engine(self) -> Engine:
+        config = Config((self.rules,), self.exceptions)
+        known = CaseWriter(self.case, lambda: self.now).positions()
+        ten_seconds_a_look = itertools.count(0, 10)
+        follower = Follower([self.logs], known, clock=lambda: next(ten_seconds_a_look))
+        engine = Engine(config, self.case, follower, lambda: self.now)
+        engine.resume()
+        return engine
+
+    def start(self, *names: str) -> None:
+        """Append process starts to the log."""
+        with (self.logs / "a.ndjson").open("ab") as log:
+            for name in names:
+                self.seconds += 1
+                log.write(events.line(events.start(self.seconds, f"p{self.seconds}", name)))
+
+    def except_(self, process: str, expires: int | None = None) -> Path:
+        path = self.exceptions / "chrome.toml"
+        item = Item(
+            item_id=f"i-{process}",
+            name="benign",
+            entries=(Entry("process.name", "match", (process,)),),
+            comment="known",
+            expire_time=expires,
+        )
+        append_item(path, ExceptionList("chrome", "Chrome"), item)
+        return path
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def read_all(engine: Engine) -> None:
+    """Read what is there now."""
+    engine.refresh()
+    for block in engine.follower.poll():
+        engine.take(block)
+
+
+def processes(engine: Engine) -> list[str]:
+    rows = CaseReader(engine.writer.connection).alerts()
+    return [row.process for row in sorted(rows, key=lambda row: row.time)]
+
+
+def test_a_changed_rule_is_in_force_for_what_comes_then(bench: Bench) -> None:
+    engine = bench.engine()
+    bench.start("chrome.exe", "notepad.exe")
+    read_all(engine)
+    events.write_rule(bench.rules / "chrome.toml", NOTEPAD)
+    bench.start("chrome.exe", "notepad.exe")
+    read_all(engine)
+    assert processes(engine) == ["chrome.exe", "notepad.exe"]
+    engine.close()
+
+
+def test_a_rule_that_breaks_keeps_its_last_good_state_and_says_so(bench: Bench) -> None:
+    engine = bench.engine()
+    events.write_rule(bench.rules / "chrome.toml", "process where process.name = 1")
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert processes(engine) == ["chrome.exe"]
+    reader = CaseReader(engine.writer.connection)
+    ((path, line, column, severity, message),) = reader.problems()
+    assert path.endswith("chrome.toml")
+    assert (severity, line > 10, column) == ("error", True, 28)
+    assert "==" in message
+    events.write_rule(bench.rules / "chrome.toml", NOTEPAD)
+    read_all(engine)
+    assert reader.problems() == []
+    engine.close()
+
+
+def test_a_new_rule_joins_and_a_deleted_one_goes(bench: Bench) -> None:
+    engine = bench.engine()
+    events.write_rule(bench.rules / "notepad.toml", NOTEPAD)
+    (bench.rules / "chrome.toml").unlink()
+    bench.start("chrome.exe", "notepad.exe")
+    read_all(engine)
+    assert processes(engine) == ["notepad.exe"]
+    assert [rule.name for rule in CaseReader(engine.writer.connection).rules()] == ["Beacon"]
+    engine.close()
+
+
+def test_an_exception_holds_from_then_on_and_counts_what_it_hides(bench: Bench) -> None:
+    engine = bench.engine()
+    bench.start("chrome.exe")
+    read_all(engine)
+    path = bench.except_("chrome.exe")
+    bench.start("chrome.exe", "chrome.exe")
+    read_all(engine)
+    assert processes(engine) == ["chrome.exe"]
+    assert engine.suppressed == 2
+    (rule,) = CaseReader(engine.writer.connection).rules()
+    assert (rule.alerts, rule.suppressed) == (1, 2)
+    remove_item(path, "i-chrome.exe")
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert len(processes(engine)) == 2
+    engine.close()
+
+
+def test_an_expired_exception_does_nothing(bench: Bench) -> None:
+    engine = bench.engine()
+    bench.except_("chrome.exe", expires=events.START + 1_000)
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert processes(engine) == []
+    bench.now = events.START + 1_000
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert processes(engine) == ["chrome.exe"]
+    engine.close()
+
+
+def test_a_benign_first_event_does_not_hide_the_malicious_second(bench: Bench) -> None:
+    events.write_rule(bench.rules / "chrome.toml", events.BEACON)
+    item = Item("i", "update server", (Entry("destination.ip", "match", ("203.0.113.7",)),))
+    append_item(bench.exceptions / "x.toml", ExceptionList("x", "X"), item)
+    engine = bench.engine()
+    docs = [
+        events.start(1, "p", "beacon.exe"),
+        events.connect(2, "p", "beacon.exe"),
+        events.connect(3, "p", "beacon.exe", **{"destination.ip": "198.51.100.1"}),
+    ]
+    events.write(bench.logs / "b.ndjson", docs)
+    read_all(engine)
+    reader = CaseReader(engine.writer.connection)
+    (row,) = reader.alerts()
+    assert row.time == events.START + 3 * 10**9
+    engine.close()
+
+
+def test_a_sequence_reaches_across_a_restart(bench: Bench) -> None:
+    events.write_rule(bench.rules / "chrome.toml", events.BEACON)
+    engine = bench.engine()
+    events.write(bench.logs / "a.ndjson", [events.start(1, "p", "beacon.exe")])
+    read_all(engine)
+    engine.close()
+    engine = bench.engine()
+    with (bench.logs / "a.ndjson").open("ab") as log:
+        log.write(events.line(events.connect(2, "p", "beacon.exe")))
+    read_all(engine)
+    assert processes(engine) == ["beacon.exe"]
+    assert engine.events == 1  # what was read before is not read again
+    engine.close()
+
+
+def test_a_changed_rule_lets_its_open_sequences_go(bench: Bench) -> None:
+    events.write_rule(bench.rules / "chrome.toml", events.BEACON)
+    engine = bench.engine()
+    events.write(bench.logs / "a.ndjson", [events.start(1, "p", "beacon.exe")])
+    read_all(engine)
+    engine.close()
+    events.write_rule(bench.rules / "chrome.toml", events.BEACON.replace("443", "80"))
+    engine = bench.engine()
+    with (bench.logs / "a.ndjson").open("ab") as log:
+        log.write(events.line(events.connect(2, "p", "beacon.exe", **{"destination.port": 80})))
+    read_all(engine)
+    assert processes(engine) == []
+    engine.close()
+
+
+def test_rejects_are_kept_with_place_and_reason(bench: Bench) -> None:
+    engine = bench.engine()
+    bench.start("chrome.exe")
+    with (bench.logs / "a.ndjson").open("ab") as log:
+        at = log.tell()
+        log.write(b'{"@timestamp": \x1b[31m}\n')
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert processes(engine) == ["chrome.exe", "chrome.exe"]
+    (reject,) = CaseReader(engine.writer.connection).rejects()
+    assert (reject.position, reject.excerpt) == (at, b'{"@timestamp": \x1b[31m}')
+    assert reject.reason
+    assert [one.rejects for one in engine.sources()] == [1]
+    engine.close()
+
+
+def test_only_one_engine_follows_into_a_case(bench: Bench) -> None:
+    with EngineLock(bench.case), pytest.raises(CaseHeldError, match=r"process \d+") as held:
+        follow(Config((bench.rules,), bench.exceptions), bench.case, [str(bench.logs)], stopped())
+    assert held.value.pid > 0
+
+
+def test_a_root_that_does_not_exist_is_refused(bench: Bench) -> None:
+    config = Config((bench.rules,), bench.exceptions)
+    with pytest.raises(TriageError, match="nowhere"):
+        follow(config, bench.case, [str(bench.logs / "nowhere")], stopped())
+
+
+def test_a_file_that_is_no_case_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("These are not the tables you are looking for.\n" * 50)
+    with pytest.raises(TriageError, match="not a case file"):
+        CaseReader(str(path))
+
+
+def stopped() -> threading.Event:
+    stop = threading.Event()
+    stop.set()
+    return stop
+
+
+def test_following_tells_its_state_and_ends_cleanly(bench: Bench) -> None:
+    bench.start("chrome.exe")
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=follow,
+        args=(
+            Config((bench.rules,), bench.exceptions),
+            bench.case,
+            [str(bench.logs)],
+            stop,
+            lambda: bench.now,
+        ),
+    )
+    thread.start()
+    try:
+        wait_for(lambda: CaseReader(bench.case).engine().state == "live")
+        bench.start("chrome.exe")
+        wait_for(lambda: len(CaseReader(bench.case).alerts()) == 2)
+    finally:
+        stop.set()
+        thread.join()
+    reader = CaseReader(bench.case)
+    assert reader.engine().state == "stopped"
+    assert reader.engine().events == 2
+    assert [source.events for source in reader.sources()] == [2]
+    assert reader.meta("roots") == str(bench.logs)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for a condition, with a deadline that only a hang reaches."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.01)):
+        if condition():
+            return
+        pause.wait(0.01)
+    pytest.fail("it did not happen")
