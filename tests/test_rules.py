@@ -279,10 +279,20 @@ def test_a_value_from_a_log_stays_one_literal(value: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "literal"),
-    [(None, "null"), (True, "true"), (False, "false"), (443, "443"), (1.5, '"1.5"')],
+    [
+        (None, "null"),
+        (True, "true"),
+        (False, "false"),
+        (443, "443"),
+        (-7, "-7"),
+        (1.5, "1.5"),
+        (float("nan"), '"nan"'),
+        (1e300, '"1e+300"'),
+    ],
 )
 def test_values_that_are_no_text_are_literals_too(value: object, literal: str) -> None:
     assert eql_literal(value) == literal
+    parse(f"any where v == {literal}")
 
 
 class TestBundled:

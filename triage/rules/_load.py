@@ -61,9 +61,13 @@ def load_rules(paths: Iterable[Path]) -> RuleSet:
 
 
 def _files(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        message = f"can not be read: {error.strerror}; its rules are not used"
+        problems.append(Problem(str(error.filename), 0, 0, message))
+
     for path in paths:
         if path.is_dir():
-            for folder, folders, names in os.walk(path):
+            for folder, folders, names in os.walk(path, onerror=unreadable):
                 folders[:] = sorted(name for name in folders if not name.startswith("."))
                 for name in sorted(names):
                     if name.endswith(".toml") and not name.startswith("."):

@@ -11,6 +11,7 @@ from triage.eql import Query
 from triage.errors import Problem
 
 SEVERITIES = {"low": 21, "medium": 47, "high": 73, "critical": 99}  # Elastic's usual risk scores
+_NUMBER = re.compile(r"-?\d{1,18}(?:\.\d+)?")  # as both EQL and the log write numbers
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_.@-]+)\s*\}\}")
 
 
@@ -158,12 +159,12 @@ class RuleSet:
 
 
 def eql_literal(value: object) -> str:
-    """``value`` as a literal of EQL: null, true, 5, or a string with everything escaped."""
+    """``value`` as a literal of EQL: null, true, 5, 0.5, or a string with everything escaped."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, int | float) and _NUMBER.fullmatch(str(value)):
         return str(value)
     out = ['"']
     for char in str(value):
