@@ -183,7 +183,7 @@ def test_keys_are_all_combinations_of_what_the_event_holds() -> None:
 
 def test_explain_tells_each_test_and_its_values() -> None:
     (stage,) = parse(
-        'process where process.name : ("a.exe", "power*") and\n'
+        'process where process.name : ("a.exe", // the tool\n  "power*") and\n'
         '  not (file.path : "x" or event.type == "end") and process.pid == 1'
     ).stages
     tests = explain(stage, DOC)

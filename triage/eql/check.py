@@ -19,9 +19,12 @@ from triage.eql.nodes import (
     Node,
     Not,
     Or,
+    is_constant,
 )
 
-_LITERALS = {bool: "boolean", int: "number", float: "number", str: "string"}
+_LITERALS = {bool: "boolean", int: "integer", float: "number", str: "string"}
+# What passes where a type is wanted; the value of arithmetic may be whole, who knows.
+_PASSES = {"number": ("number", "integer"), "integer": ("integer",)}
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -71,15 +74,21 @@ def check_expression(node: Node, source: Source) -> str:
 
 def _need(node: Node, wanted: str, source: Source, what: str) -> None:
     found = check_expression(node, source)
-    if found not in (wanted, "any"):
+    if not _fits(found, wanted, node):
         raise source.error(node.start, f"{what} must be [{wanted}], found type [{found}]")
 
 
+def _fits(found: str, wanted: str, node: Node) -> bool:
+    if "any" in (found, wanted) or found in _PASSES.get(wanted, (wanted,)):
+        return True
+    # Only of a literal is it known that it is no whole number.
+    return wanted == "integer" and found == "number" and not isinstance(node, Literal)
+
+
 def _membership(node: Membership, source: Source) -> str:
-    check_expression(node.value, source)
-    expected = "any"
+    expected = _number(check_expression(node.value, source))
     for place, item in enumerate(node.items, 1):
-        found = check_expression(item, source)
+        found = _number(check_expression(item, source))
         if expected == "any":
             expected = found
         elif found not in (expected, "any"):
@@ -87,6 +96,10 @@ def _membership(node: Membership, source: Source) -> str:
                 item.start, f"value {place} of the list must be [{expected}], found type [{found}]"
             )
     return "boolean"
+
+
+def _number(kind: str) -> str:
+    return "number" if kind == "integer" else kind
 
 
 def _call(node: Call, source: Source) -> str:
@@ -112,8 +125,13 @@ def _call(node: Call, source: Source) -> str:
     for place, arg in enumerate(node.args):
         wanted = function.parameters[min(place, most - 1)]
         found = check_expression(arg, source)
-        if wanted != "any" and found not in (wanted, "any"):
-            ordinal = _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"
+        ordinal = _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"
+        if place and function.constant and not is_constant(arg):
+            raise source.error(
+                arg.start,
+                f"{ordinal} argument of [{function.name}] must be a constant, found a field",
+            )
+        if not _fits(found, wanted, arg):
             raise source.error(
                 arg.start,
                 f"{ordinal} argument of [{function.name}] must be [{wanted}], found type [{found}]",

@@ -1,97 +1,29 @@
-"""Compile: a stage's condition to a boolean tree over leaf tests, and that to a closure.
-
-Elasticsearch runs a condition in two ways, and so does this. ``and``, ``or`` and ``not`` combine
-tests that are true or false: a test on a missing field is false, so its ``not`` is true. Within a
-test whose operands are expressions, values are three-valued: null in gives null out, and only true
-passes. A leaf names the fields it reads and takes their values, so rules can share leaves and
-reads.
-"""
+"""Compile: a stage to what an engine runs: its categories, its test, its join keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, product
-from typing import Any, TypeAlias
+from typing import Any
 
-from triage.eql.access import Reader, reader
-from triage.eql.evaluate import Evaluator, is_constant, text_test
-from triage.eql.functions import FUNCTIONS
-from triage.eql.lexer import Source
-from triage.eql.nodes import (
-    And,
-    Call,
-    Comparison,
-    Field,
-    Match,
-    Membership,
-    Node,
-    Not,
-    Or,
-    Stage,
+from triage.eql.access import reader
+from triage.eql.conditions import condition_tree
+from triage.eql.nodes import Field, Stage
+from triage.eql.tree import (
+    MAX_COMBINATIONS,
+    AllOf,
+    AnyOf,
+    Fixed,
+    Leaf,
+    Matcher,
+    Negation,
+    Tree,
+    matcher,
+    tree_fields,
 )
-from triage.eql.patterns import TextTest, has_wildcard, wildcard_test
-from triage.eql.values import (
-    FLIPPED,
-    FieldTypes,
-    canonical,
-    equal,
-    fold,
-    ip_number,
-    ip_range,
-    mapped_type,
-    ordered,
-    text_of,
-    typed_test,
-)
+from triage.eql.values import FieldTypes, canonical, mapped_type
 from triage.fields import Doc
-
-# An event may hold long arrays in several fields of one test or key; so many combinations of
-# their values are looked at, that a hostile event costs milliseconds and not hours.
-_MAX_COMBINATIONS = 10_000
-
-Matcher: TypeAlias = Callable[[Doc], bool]
-ValueTest: TypeAlias = Callable[[Any], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One test: ``test`` takes what the event holds in ``fields`` (None, a value or a list)."""
-
-    fields: tuple[str, ...]
-    test: Callable[..., bool]
-    text: str  # as written
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """True when all members are."""
-
-    members: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """True when any member is."""
-
-    members: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Negation:
-    """True when its member is false."""
-
-    member: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """A condition no event can change."""
-
-    value: bool
-
-
-Tree: TypeAlias = Leaf | AllOf | AnyOf | Negation | Fixed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +53,7 @@ def compile_stage(
     stage: Stage, *, category_field: str = "event.category", field_types: FieldTypes = None
 ) -> CompiledStage:
     """A stage ready to run; EqlError for what only Elasticsearch's planner rejects."""
-    tree = _Builder(stage.query_text, field_types).tree(stage.condition)
+    tree = condition_tree(stage.condition, stage.query_text, field_types)
     return CompiledStage(
         stage,
         None if stage.category is None else frozenset((stage.category,)),
@@ -129,50 +61,10 @@ def compile_stage(
         tree,
         _with_category(stage.category, category_field, matcher(tree)),
         _keys(stage.keys, field_types),
-        frozenset(_tree_fields(tree))
+        frozenset(tree_fields(tree))
         | {key.name for key in stage.keys}
         | (set() if stage.category is None else {category_field}),
     )
-
-
-def matcher(tree: Tree) -> Matcher:
-    """The closure of a tree."""
-    match tree:
-        case Fixed(value=value):
-            return lambda doc: value
-        case Leaf(fields=(name,), test=test):
-            read = reader(name)
-            return lambda doc: test(read(doc))
-        case Leaf(fields=names, test=test):
-            readers = tuple(map(reader, names))
-            return lambda doc: test(*[read(doc) for read in readers])
-        case Negation(member=member):
-            inner = matcher(member)
-            return lambda doc: not inner(doc)
-        case AllOf(members=members):
-            return _all(tuple(map(matcher, members)))
-        case AnyOf(members=members):
-            return _any(tuple(map(matcher, members)))
-
-
-def _all(tests: tuple[Matcher, ...]) -> Matcher:
-    def all_match(doc: Doc) -> bool:
-        for test in tests:  # noqa: SIM110 - all() over a generator costs twice as much
-            if not test(doc):
-                return False
-        return True
-
-    return all_match
-
-
-def _any(tests: tuple[Matcher, ...]) -> Matcher:
-    def any_match(doc: Doc) -> bool:
-        for test in tests:  # noqa: SIM110 - any() over a generator costs twice as much
-            if test(doc):
-                return True
-        return False
-
-    return any_match
 
 
 def _with_category(category: str | None, field: str, condition: Matcher) -> Matcher:
@@ -187,17 +79,6 @@ def _with_category(category: str | None, field: str, condition: Matcher) -> Matc
         return condition(doc)
 
     return matches
-
-
-def _tree_fields(tree: Tree) -> Iterator[str]:
-    match tree:
-        case Leaf(fields=fields):
-            yield from fields
-        case Negation(member=member):
-            yield from _tree_fields(member)
-        case AllOf(members=members) | AnyOf(members=members):
-            for member in members:
-                yield from _tree_fields(member)
 
 
 def _keys(
@@ -228,254 +109,9 @@ def _keys(
         if single:
             return [tuple(found)]
         lists = [value if value.__class__ is list else [value] for value in found]
-        return list(islice(product(*lists), _MAX_COMBINATIONS))
+        return list(islice(product(*lists), MAX_COMBINATIONS))
 
     return read_keys
-
-
-# -- conditions -----------------------------------------------------------------------------------
-
-
-class _Builder:
-    """Builds the tree of one stage's condition."""
-
-    def __init__(self, text: str, field_types: FieldTypes) -> None:
-        self._source = Source(text)
-        self._types = field_types
-
-    def tree(self, node: Node) -> Tree:
-        match node:
-            case And(terms=terms):
-                return _joined(AllOf, False, map(self.tree, terms))
-            case Or(terms=terms):
-                return _joined(AnyOf, True, map(self.tree, terms))
-            case Not(operand=operand):
-                return _not(self.tree(operand))
-        if is_constant(node):
-            return Fixed(self._evaluator(node).constant() is True)
-        match node:
-            case Field(name=name):
-                return self._leaf(node, name, _each(lambda value: value is True or value == "true"))
-            case Comparison():
-                return self._comparison(node)
-            case Membership(value=Field(name=name), items=items):
-                self._only_constants(items)
-                return self._leaf(node, name, _each(self._member_test(name, node)))
-            case Membership(items=items):
-                self._only_constants(items)
-            case Match(value=Field(name=name)):
-                return self._leaf(node, name, _each(_as_text(text_test(node, self._source))))
-            case Call(args=(Field(name=name), *rest)) if all(map(is_constant, rest)):
-                test = self._call_test(node, [self._evaluator(arg).constant() for arg in rest])
-                if test is not None:
-                    return self._leaf(node, name, _each(test))
-        return self._scripted(node)
-
-    def _evaluator(self, node: Node) -> Evaluator:
-        return Evaluator(node, self._source, self._types)
-
-    def _text(self, node: Node) -> str:
-        return " ".join(self._source.text[node.start : node.end].split())
-
-    def _leaf(self, node: Node, name: str, test: Callable[[Any], bool]) -> Leaf:
-        return Leaf((name,), test, self._text(node))
-
-    def _scripted(self, node: Node) -> Tree:
-        """A test whose operands are expressions: any combination of the fields' values passes."""
-        evaluator = self._evaluator(node)
-        run = evaluator.run
-
-        def test(*found: Any) -> bool:
-            if list not in map(type, found):
-                return run(found) is True
-            return any(run(values) is True for values in combinations(found))
-
-        return Leaf(evaluator.fields, test, self._text(node))
-
-    # -- comparisons ---------------------------------------------------------------------------
-
-    def _comparison(self, node: Comparison) -> Tree:
-        left, op, right = node.left, node.op, node.right
-        if is_constant(left):
-            left, op, right = right, FLIPPED[op], left
-        if not is_constant(right):
-            if not _is_optional(left) and not _is_optional(right):
-                raise self._source.error(
-                    right.start,
-                    "Comparisons against fields are not supported; offender"
-                    f" [{self._text(right)}] in [{op}]: one side must be constant",
-                )
-            return self._scripted(node)
-        value = self._evaluator(right).constant()
-        if value is None and op in ("==", "!="):
-            return self._null_check(node, left, op)
-        if isinstance(left, Field):
-            test = self._field_test(left.name, "==" if op == "!=" else op, value)
-            if op == "!=":
-                return self._leaf(node, left.name, _none(test))
-            return self._leaf(node, left.name, _each(test))
-        if isinstance(value, bool) and op in ("==", "!="):
-            # f(x) == false is `not f(x)`: true also where the field is missing.
-            inner = self.tree(left)
-            return inner if (op == "==") is value else _not(inner)
-        return self._scripted(node)
-
-    def _null_check(self, node: Node, left: Node, op: str) -> Tree:
-        if isinstance(left, Field):
-            if op == "==":
-                return self._leaf(node, left.name, lambda value: value is None)
-            return self._leaf(node, left.name, lambda value: value is not None)
-        evaluator = self._evaluator(left)
-        run, wanted = evaluator.run, op == "=="
-
-        def test(*found: Any) -> bool:
-            return any(run(values) is None for values in combinations(found)) is wanted
-
-        return Leaf(evaluator.fields, test, self._text(node))
-
-    def _field_test(self, name: str, op: str, value: Any) -> ValueTest:
-        """The test of one value of a field against a constant; ``op`` is not ``!=``."""
-        kind = mapped_type(name, self._types)
-        if value is None:
-            return lambda found: False
-        if kind is not None:
-            return typed_test(kind, op, value) or (lambda found: False)
-        if op != "==":
-            return lambda found: ordered(op, found, value)
-        if value.__class__ is str:
-            return lambda found: found == value if found.__class__ is str else equal(found, value)
-        return lambda found: equal(found, value)
-
-    def _only_constants(self, items: Iterable[Node]) -> None:
-        for item in items:
-            if not is_constant(item):
-                raise self._source.error(
-                    item.start,
-                    "Comparisons against fields are not supported; offender"
-                    f" [{self._text(item)}] in [in]: a list holds constants",
-                )
-
-    def _member_test(self, name: str, node: Membership) -> ValueTest:
-        values = [self._evaluator(item).constant() for item in node.items]
-        values = [value for value in values if value is not None]
-        if mapped_type(name, self._types) is not None:
-            tests = [self._field_test(name, "==", value) for value in values]
-            return lambda found: any(test(found) for test in tests)
-        if node.insensitive:
-            folded = frozenset(fold(text_of(value)) for value in values)
-            return lambda found: fold(text_of(found)) in folded
-        texts = frozenset(map(text_of, values))
-        if all(value.__class__ is str for value in values):
-            return lambda found: (found if found.__class__ is str else text_of(found)) in texts
-        return lambda found: any(equal(found, value) for value in values)
-
-    # -- texts ---------------------------------------------------------------------------------
-
-    def _call_test(self, node: Call, rest: list[Any]) -> ValueTest | None:
-        """A direct test for ``f(field, constants…)``, or None where it must be evaluated."""
-        function = FUNCTIONS[node.name]
-        if function.result != "boolean" or any(value is None for value in rest):
-            return None
-        if node.name == "cidrmatch":
-            return self._cidr_test(node, rest)
-        needle = text_of(rest[0])
-        if node.name == "stringcontains" and (has_wildcard(needle) or "\\" in needle):
-            # Elasticsearch runs it as the wildcard query *needle*, without escaping the needle.
-            return _as_text(wildcard_test([f"*{needle}*"], node.insensitive, escapes=True))
-        if node.insensitive:
-            needle = fold(needle)
-            return _as_text(
-                {
-                    "startswith": lambda text: fold(text).startswith(needle),
-                    "endswith": lambda text: fold(text).endswith(needle),
-                    "stringcontains": lambda text: needle in fold(text),
-                }[node.name]
-            )
-        return _as_text(
-            {
-                "startswith": lambda text: text.startswith(needle),
-                "endswith": lambda text: text.endswith(needle),
-                "stringcontains": lambda text: needle in text,
-            }[node.name]
-        )
-
-    def _cidr_test(self, node: Call, rest: list[Any]) -> ValueTest:
-        ranges: list[tuple[int, int]] = []
-        for arg, value in zip(node.args[1:], rest, strict=True):
-            bounds = ip_range(text_of(value))
-            if bounds is None:
-                raise self._source.error(
-                    arg.start, f"[{text_of(value)}] is no network such as 10.0.0.0/8"
-                )
-            ranges.append(bounds)
-        ranges.sort()
-
-        def test(found: Any) -> bool:
-            address = ip_number(found if found.__class__ is str else text_of(found))
-            return address is not None and any(low <= address <= high for low, high in ranges)
-
-        return test
-
-
-def combinations(found: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Every choice of one value a field, of values that may be None, one or a list."""
-    lists = [value if value.__class__ is list else [value] for value in found]
-    return islice(product(*lists), _MAX_COMBINATIONS)
-
-
-def _is_optional(node: Node) -> bool:
-    return isinstance(node, Field) and node.optional
-
-
-def _joined(kind: type[AllOf] | type[AnyOf], absorbing: bool, members: Iterable[Tree]) -> Tree:
-    kept: list[Tree] = []
-    for member in members:
-        if not isinstance(member, Fixed):
-            kept.append(member)
-        elif member.value is absorbing:
-            return member
-    if not kept:
-        return Fixed(not absorbing)
-    return kept[0] if len(kept) == 1 else kind(tuple(kept))
-
-
-def _not(tree: Tree) -> Tree:
-    if isinstance(tree, Fixed):
-        return Fixed(not tree.value)
-    return tree.member if isinstance(tree, Negation) else Negation(tree)
-
-
-def _each(test: ValueTest) -> Callable[[Any], bool]:
-    """Any value of the field passes; a missing field does not."""
-
-    def passes(value: Any) -> bool:
-        if value is None:
-            return False
-        if value.__class__ is list:
-            return any(map(test, value))
-        return test(value)
-
-    return passes
-
-
-def _none(test: ValueTest) -> Callable[[Any], bool]:
-    """No value of the field passes; a missing field is fine."""
-
-    def passes(value: Any) -> bool:
-        if value is None:
-            return True
-        if value.__class__ is list:
-            return not any(map(test, value))
-        return not test(value)
-
-    return passes
-
-
-def _as_text(test: TextTest) -> ValueTest:
-    return lambda value: test(value if value.__class__ is str else text_of(value))
-
-
-# -- explanation ----------------------------------------------------------------------------------
 
 
 def explain(stage: Stage | CompiledStage, doc: Doc) -> list[Test]:
@@ -505,15 +141,11 @@ def _explain(tree: Tree, doc: Doc, negated: bool) -> Iterator[Test]:
             for member in members:
                 yield from _explain(member, doc, negated)
         case Leaf(fields=fields, test=test, text=text):
-            found = [read(doc) for read in _readers(fields)]
+            found = [read(doc) for read in map(reader, fields)]
             values = tuple(value for one in found for value in _listed(one))
             yield Test(
                 f"not {text}" if negated else text, fields, values, test(*found) is not negated
             )
-
-
-def _readers(fields: tuple[str, ...]) -> Iterator[Reader]:
-    return map(reader, fields)
 
 
 def _listed(value: Any) -> tuple[Any, ...]:

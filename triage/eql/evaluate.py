@@ -35,25 +35,6 @@ from triage.eql.values import (
 Run = Callable[[Sequence[Any]], Any]
 
 
-def is_constant(node: Node) -> bool:
-    """Whether no field takes part in an expression."""
-    match node:
-        case Field():
-            return False
-        case Literal():
-            return True
-        case Call(args=parts) | And(terms=parts) | Or(terms=parts):
-            return all(map(is_constant, parts))
-        case Negative(operand=operand) | Not(operand=operand):
-            return is_constant(operand)
-        case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
-            return is_constant(left) and is_constant(right)
-        case Membership(value=value, items=items):
-            return is_constant(value) and all(map(is_constant, items))
-        case Match(value=value):
-            return is_constant(value)
-
-
 def text_test(node: Match, source: Source) -> TextTest:
     """The test of a text against the patterns of ``:``, ``like`` or ``regex``."""
     patterns = [str(pattern.value) for pattern in node.patterns]

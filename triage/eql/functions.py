@@ -27,6 +27,7 @@ class Function:
     run: Callable[..., Any]
     cased: bool = False  # has a form without case, name~
     repeats: bool = False
+    constant: bool = False  # all but the first argument must not depend on the event
 
 
 def between(insensitive: bool, text: Any, left: Any, right: Any, greedy: Any = False) -> Any:
@@ -200,19 +201,19 @@ FUNCTIONS: dict[str, Function] = {
     for function in (
         Function("add", _NUMBERS, 2, "number", _operation("+")),
         Function("between", (*_TEXTS, "string", "boolean"), 3, "string", between, cased=True),
-        Function("cidrMatch", _TEXTS, 2, "boolean", cidr_match, repeats=True),
+        Function("cidrMatch", _TEXTS, 2, "boolean", cidr_match, repeats=True, constant=True),
         Function("concat", ("any",), 1, "string", concat, repeats=True),
         Function("divide", _NUMBERS, 2, "number", _operation("/")),
         Function("endsWith", _TEXTS, 2, "boolean", ends_with, cased=True),
-        Function("indexOf", (*_TEXTS, "number"), 2, "number", index_of, cased=True),
+        Function("indexOf", (*_TEXTS, "integer"), 2, "number", index_of, cased=True),
         Function("length", ("string",), 1, "number", length),
         Function("modulo", _NUMBERS, 2, "number", _operation("%")),
         Function("multiply", _NUMBERS, 2, "number", _operation("*")),
-        Function("number", ("string", "number"), 1, "number", number),
+        Function("number", ("string", "integer"), 1, "number", number),
         Function("startsWith", _TEXTS, 2, "boolean", starts_with, cased=True),
         Function("string", ("any",), 1, "string", string),
         Function("stringContains", _TEXTS, 2, "boolean", string_contains, cased=True),
-        Function("substring", ("string", "number", "number"), 2, "string", substring),
+        Function("substring", ("string", "integer", "integer"), 2, "string", substring),
         Function("subtract", _NUMBERS, 2, "number", _operation("-")),
     )
 }

@@ -120,6 +120,20 @@ def tokenize(source: Source) -> list[Token]:
     return tokens
 
 
+def one_line(text: str) -> str:
+    """A piece of a query on one line, without comments; equal results mean equal queries."""
+    if not any(mark in text for mark in ("\n", "  ", "\t", "//", "/*")):
+        return text
+    shown: list[str] = []
+    end = 0
+    for token in tokenize(Source(text)):
+        if shown and token.start > end and token.kind != "end":
+            shown.append(" ")
+        shown.append(text[token.start : token.end])
+        end = token.end
+    return "".join(shown)
+
+
 def _unknown(text: str, at: int) -> str:
     pair = text[at : at + 2]
     meant = {"&&": "and", "||": "or", "!:": "not … :", "<>": "!="}.get(pair)

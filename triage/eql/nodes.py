@@ -133,6 +133,25 @@ Node: TypeAlias = (
 )
 
 
+def is_constant(node: Node) -> bool:
+    """Whether no field takes part in an expression."""
+    match node:
+        case Field():
+            return False
+        case Literal():
+            return True
+        case Call(args=parts) | And(terms=parts) | Or(terms=parts):
+            return all(map(is_constant, parts))
+        case Negative(operand=operand) | Not(operand=operand):
+            return is_constant(operand)
+        case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
+            return is_constant(left) and is_constant(right)
+        case Membership(value=value, items=items):
+            return is_constant(value) and all(map(is_constant, items))
+        case Match(value=value):
+            return is_constant(value)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """One event filter: the whole of an event query, or one ``[…]`` of a sequence or sample."""

@@ -22,14 +22,12 @@ def has_wildcard(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def wildcard_test(
-    patterns: Iterable[str], insensitive: bool, *, literal: bool = False, escapes: bool = False
-) -> TextTest:
+def wildcard_test(patterns: Iterable[str], insensitive: bool, *, escapes: bool = False) -> TextTest:
     """The test whether a whole text matches any of the patterns: ``*`` any run, ``?`` one.
 
-    ``literal`` takes both signs as themselves; ``escapes`` lets a backslash do that for the
-    character after it (else it is literal too). Literals become one set lookup, simple forms
-    string methods, the rest one RE2 program. Raises ValueError where RE2 refuses it.
+    With ``escapes`` a backslash makes the character after it literal, else it is literal itself.
+    Literals become one set lookup, stars string methods, the rest one RE2 program. Raises
+    ValueError where RE2 refuses it.
     """
     exact: set[str] = set()
     starts: list[str] = []
@@ -38,7 +36,7 @@ def wildcard_test(
     runs: list[TextTest] = []
     rest: list[str] = []
     for pattern in patterns:
-        pieces = [pattern] if literal else _pieces(pattern, escapes)
+        pieces = _pieces(pattern, escapes)
         texts = [
             fold(piece) if insensitive and piece.__class__ is str else piece for piece in pieces
         ]

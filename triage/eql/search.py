@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from triage import times
-from triage.eql.compile import CompiledStage, combinations, compile_stage
+from triage.eql.compile import CompiledStage, compile_stage
 from triage.eql.evaluate import Evaluator
+from triage.eql.expressions import parse_expression
 from triage.eql.machine import UNTIL, SequenceMachine, distinct
 from triage.eql.nodes import Query, Stage
-from triage.eql.parser import parse, parse_expression
+from triage.eql.parser import parse
+from triage.eql.tree import combinations
 from triage.eql.values import FieldTypes
 from triage.fields import Doc, lookup
 
