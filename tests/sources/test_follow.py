@@ -477,6 +477,24 @@ def test_more_files_than_may_be_open_are_all_followed(log: Path, watch: Watch) -
     assert sorted(watch.poll()) == sorted(texts(*range(count, 2 * count)))
 
 
+def test_a_file_that_is_not_open_is_found_under_its_new_name(log: Path, watch: Watch) -> None:
+    for number in range(MAX_OPEN + 10):
+        append(log.parent / f"{number:04}", lines(number))
+    watch.poll()
+    (log.parent / "0000").rename(log.parent / "rotated")
+    append(log.parent / "rotated", lines(-1))
+    assert watch.poll() == texts(-1)
+
+
+def test_a_file_rewritten_but_for_its_end_is_a_new_generation(log: Path, watch: Watch) -> None:
+    end = lines(7, 7, 7, 7, 7)
+    append(log, lines(1) + end)
+    watch.poll()
+    log.write_bytes(lines(2) + end)
+    os.utime(log, ns=(1, 1))
+    assert watch.poll() == texts(2, 7, 7, 7, 7, 7)
+
+
 def test_fairness_a_large_file_does_not_starve_others(log: Path, watch: Watch) -> None:
     append(log.with_name("a-large"), lines(*range(60_000)))
     append(log.with_name("z-small"), lines(1))
