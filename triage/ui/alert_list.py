@@ -17,6 +17,7 @@ from triage.ui.format import (
     SEVERITY_LETTER,
     fit,
     moment,
+    short_host,
     state_role,
     state_word,
     time_pattern,
@@ -32,7 +33,7 @@ _MAX_UNSEEN = 10_000
 class AlertList(RoleView, can_focus=True):
     """The alerts of a store, as lines: severity, time, rule, host, user, count, state."""
 
-    BINDINGS = keys.bindings("list")
+    BINDINGS = keys.bindings("rows")
 
     class Moved(Message):
         """The cursor is on another alert, or on none."""
@@ -61,6 +62,7 @@ class AlertList(RoleView, can_focus=True):
         self._cursor_before = 0
         self._line_before = 0  # where on the screen the cursor's row was painted
         self._top_id = ""  # the alert on the topmost row in sight
+        self._count_width = 0  # of the column of counts: none while every alert stands for itself
         self.empty = ""  # what to say where there is no row
         store.listen(self._store_changed)
 
@@ -69,6 +71,9 @@ class AlertList(RoleView, can_focus=True):
     def _store_changed(self, change: Change) -> None:
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.store))
         self._choose_pattern()
+        self._count_width = (
+            len(f"×{self.store.most_collapsed + 1} ") if self.store.most_collapsed else 0
+        )
         known = self.store.get(self.alert_id) is not None
         place = self.store.place(self.alert_id) if known else None
         if change.reset:
@@ -305,23 +310,26 @@ class AlertList(RoleView, can_focus=True):
     def columns(self, row: AlertRow, width: int) -> list[Part]:
         """The parts of an alert's line for a list of ``width`` cells."""
         time = moment(row.time).strftime(self._pattern)
-        count = f"×{row.count}" if row.collapsed else ""
-        host_width, user_width = (16, 14) if width >= 100 else (12, 10) if width >= 76 else (12, 0)
-        fixed = 2 + 2 + len(time) + 1 + (host_width + 1) + 5 + 1 + _STATE_WIDTH
+        host_width, user_width = (20, 18) if width >= 100 else (12, 10) if width >= 74 else (12, 0)
+        count_width = self._count_width
+        fixed = 3 + len(time) + 1 + host_width + 1 + count_width + _STATE_WIDTH
         fixed += user_width + 1 if user_width else 0
         closed = row.status == "closed"
         text_role = "dim" if closed or row.superseded else ""
         name = f"↷ {clean(row.rule_name, 300)}" if row.superseded else clean(row.rule_name, 300)
         parts: list[Part] = [
-            ("✓ " if row.id in self.marked else "  ", "accent"),
+            ("✓" if row.id in self.marked else " ", "accent"),
             (SEVERITY_LETTER.get(row.severity, "?") + " ", row.severity if not closed else "dim"),
             (time + " ", "dim"),
             (fit(name, max(8, width - fixed)) + " ", text_role),
-            (fit(clean(row.host, 60), host_width) + " ", text_role),
+            (fit(clean(short_host(row.host), 60), host_width) + " ", text_role),
         ]
         if user_width:
-            parts.append((fit(clean(row.user, 60), user_width) + " ", "dim"))
-        parts.append((count[:5].rjust(5) + " ", "warn" if count else ""))
+            user = row.user.rpartition("\\")[2] if user_width < 18 else row.user
+            parts.append((fit(clean(user, 60), user_width) + " ", "dim"))
+        if count_width:
+            count = f"×{row.count} " if row.collapsed else ""
+            parts.append((fit(count, count_width), "warn"))
         word = state_word(row.status, row.close_reason)
         parts.append((word, state_role(row.status, row.close_reason)))
         return parts

@@ -65,7 +65,8 @@ class Bar(RoleView):
         base = self.rich_style
         if y:
             return Strip.blank(width, base)
-        right = _joined(fit_segments(self._right, width))
+        needed = sum(one.width + 2 for one in self._left if one.rank == 0)
+        right = _joined(fit_segments(self._right, width - needed))
         room = width - _width(right) - (2 if right else 0)
         left = _joined(fit_segments(self._left, room))
         space = [(" " * max(1, width - _width(left) - _width(right)), "")]
@@ -112,8 +113,7 @@ class KeyBar(Bar):
 
     def on_click(self, event: events.Click) -> None:
         width = self.content_region.width
-        right = fit_segments(self._right, width)
-        room = width - _width(_joined(right)) - 2
+        room = width - _width(_joined(self._right)) - 2
         place = 0
         for segment in fit_segments(self._left, room):
             if place <= event.x - self.gutter.left < place + segment.width:
@@ -210,7 +210,8 @@ class TabBar(RoleView):
             else:
                 parts += [("━" * len(name), "accent" if active else "dim"), ("━━", "dim")]
         if y:
-            parts.append(("━" * width, "dim"))
+            used = sum(len(text) for text, _ in parts)
+            parts.append(("━" * max(0, width - used), "dim"))
         return self.strip(parts, width, Style(), self.rich_style)
 
     def on_click(self, event: events.Click) -> None:

@@ -18,6 +18,7 @@ EXPIRIES: tuple[int | None, ...] = (90 * DAY, 180 * DAY, None, 30 * DAY)  # ns f
 MAX_ALERTS = 5_000  # of a rule that the preview tries, the newest
 # What says which program it is, not only who or where: without one of these an exception is wide.
 _IDENTITY = (".hash.", "executable", "code_signature", "file.path", "original_file_name")
+_HOW = ("process.command_line", "process.parent.executable", "user.name", "host.name")
 _OPERATORS = ("is", "wildcard", "is one of", "exists", "in range", "is not")
 SEPARATOR = " | "  # between the values of "is one of"
 
@@ -266,6 +267,10 @@ def proposal(selected: Sequence[AlertDetail], rule: RuleRef, tried: Candidates) 
         left &= hits[best]
         more = [p for p in able if after(p) >= wanted and len(after(p)) < covered]
         best = min(more, key=lambda p: (len(after(p)), p)) if more and len(ticked) < 3 else None
+    if len(ticked) == 1:
+        # Which program alone would hide whatever else it is used for: say how, too.
+        how = (p for name in _HOW for p in able if entries[p].field == name and after(p) >= wanted)
+        ticked.extend([place for place in how if place not in ticked][:1])
     return Draft(tuple(Condition(entry, place in ticked) for place, entry in enumerate(entries)))
 
 

@@ -34,6 +34,7 @@ class News:
     rows: tuple[AlertRow, ...]
     engine: EngineState
     engine_word: str  # what the engine can not say itself: that it died; "" where all is well
+    rules: int  # that run
     broken: int  # rule and exception files that can not be used
     roots: tuple[str, ...]  # what is watched
     sources: int  # logs followed
@@ -92,7 +93,8 @@ class Feed:
         problems = {one[0] for one in self._reader.problems() if one[3] == "error"}
         roots = tuple(self._reader.meta("roots").splitlines())
         sources = len(self._reader.sources())
-        self._last = News(tuple(rows), state, word, len(problems), roots, sources)
+        rules = state.rules or sum(one.runnable for one in self._reader.rules())
+        self._last = News(tuple(rows), state, word, rules, len(problems), roots, sources)
         return self._last
 
     def close(self) -> None:

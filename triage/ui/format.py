@@ -70,6 +70,12 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def short_host(name: str) -> str:
+    """``WS-014`` of ``WS-014.corp.example``; an address stays whole."""
+    head = name.partition(".")[0]
+    return name if head.isdigit() or ":" in name else head or name
+
+
 def state_word(status: str, close_reason: str) -> str:
     """Glyph and word of an alert's state: it must be readable without any colour."""
     if status == "acknowledged":

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 # Where an action works. "list": the main screen; "rows": its list of alerts; "drill": one alert's
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
 # page; "editor": the exception editor.
+_OF_APP = frozenset({"health", "theme"})  # the same wherever one is
 SCOPES = ("list", "rows", "drill", "pane", "sheet", "editor")
 
 
@@ -29,8 +30,9 @@ class Action:
 
     @property
     def method(self) -> str:
-        """The Textual action: ``alert.ack`` is ``action_alert_ack``."""
-        return self.id.replace(".", "_")
+        """The Textual action: ``alert.ack`` is ``action_alert_ack`` of the screen or widget."""
+        name = self.id.replace(".", "_")
+        return f"app.{name}" if self.id in _OF_APP else name
 
 
 _MOVE, _LOOK, _DECIDE, _FIND, _COPY, _APP = (
@@ -107,7 +109,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pivot", "p", "p", "Pivot", "only alerts of the same host, user, process or rule", _FIND,
            _BOTH),
     Action("copy.field", "y", "y", "Copy", "copy the field or line under the cursor", _COPY,
-           (*_BOTH, "sheet"), 0),
+           (*_BOTH, "sheet"), 12),
     Action("copy.alert", "Y", "Y", "Copy alert", "copy the alert as JSON", _COPY, _BOTH),
     Action("event.raw", "v", "v", "Raw event", "the matched events as JSON", _COPY, _BOTH),
     Action("rule.text", "r", "r", "Rule", "the rule: query, description, references", _COPY, _BOTH),

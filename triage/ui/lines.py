@@ -60,6 +60,7 @@ class Page:
 
     lines: tuple[Line, ...]
     badge: str = ""
+    start: str = ""  # key of the item the cursor begins at; "" for the first
 
 
 def line(*parts: str | Part, item: Item | None = None, indent: int = 0, wrap: bool = True) -> Line:
@@ -69,7 +70,7 @@ def line(*parts: str | Part, item: Item | None = None, indent: int = 0, wrap: bo
 
 
 BLANK = Line()
-LABEL_WIDTH = 10
+LABEL_WIDTH = 11
 
 
 def heading(text: str, note: str = "") -> Line:

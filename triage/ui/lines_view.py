@@ -91,8 +91,11 @@ class LinesView(RoleView, can_focus=True):
         """What the cursor is on."""
         return self._lines[self.cursor].item if 0 <= self.cursor < len(self._lines) else None
 
-    def show(self, lines: Sequence[Line], keep: bool = True) -> None:
-        """Show other lines; with ``keep``, scroll position and the cursor's item stay."""
+    def show(self, lines: Sequence[Line], keep: bool = True, start: str = "") -> None:
+        """Show other lines; with ``keep``, scroll position and the cursor's item stay.
+
+        Without it the cursor begins at the item ``start``, which is brought into the middle.
+        """
         before = self.item
         self._lines = tuple(lines)
         self._layout_rows(force=True)
@@ -107,6 +110,10 @@ class LinesView(RoleView, can_focus=True):
         if same is None:
             same = min(self.cursor, places[-1]) if places and keep and self.cursor >= 0 else -1
             same = next((place for place in places if place >= same), -1)
+        if start and not keep:
+            same = next((place for place in places if self._key(place)[1] == start), same)
+            middle = self._first_row[same] - self.scrollable_content_region.height // 2
+            self.scroll_to(y=max(0, middle), animate=False, force=True)
         self.set_reactive(LinesView.cursor, same)
         self.refresh()
 
@@ -144,9 +151,14 @@ class LinesView(RoleView, can_focus=True):
         over = Style()
         if place == self._found_row:
             over = self.role_style("marked")
-        elif source == self.cursor and self._lines[source].item:
-            over = self.role_style("cursor" if self.has_focus else "cursor-blurred")
+        elif source == self.cursor and self._lines[source].item and self._cursor_shown:
+            over = self.role_style("cursor")
         return self.strip(parts, width, over, base)
+
+    @property
+    def _cursor_shown(self) -> bool:
+        """A page that only lies beside needs no cursor; one in a dialog has no other."""
+        return self.has_focus or not self.can_focus
 
     def watch_has_focus(self, value: bool) -> None:
         super().watch_has_focus(value)

@@ -94,8 +94,10 @@ class PaneView(LinesView):
         if message.generation == -self._generation:
             self.settled = self._generation
         elif message.generation == self._generation:
-            self.show(message.page.lines, keep=not self._fresh)
-            self._fresh = False
+            page = message.page
+            self.show(page.lines, keep=not self._fresh, start=page.start)
+            # A page without items is only the first word of what is to come.
+            self._fresh = self._fresh and not any(one.item for one in page.lines)
             self._title(message.page.badge)
 
     def _title(self, badge: str) -> None:

@@ -63,6 +63,7 @@ class AlertStore(Sequence[AlertRow]):
         self._sort = "newest"
         self._listeners: list[Callable[[Change], None]] = []
         self._counts: dict[str, int] = {}
+        self.most_collapsed = 0  # the largest ``collapsed`` of any row so far
 
     # The sequence ---------------------------------------------------------------------------------
 
@@ -135,6 +136,7 @@ class AlertStore(Sequence[AlertRow]):
                     del self._keys[bisect_left(self._keys, SORTS[self._sort](old))]
                     self._shown.discard(alert_id)
             self._rows[alert_id] = row
+            self.most_collapsed = max(self.most_collapsed, row.collapsed)
             self._count(row, 1)
             if not bulk and self._predicate(row):
                 insort(self._keys, SORTS[self._sort](row))

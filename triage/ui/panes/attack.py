@@ -16,13 +16,17 @@ def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:
     for threat in tables(subject.alert.doc.get("kibana.alert.rule.threat")):
         tactic = threat.get("tactic")
         tactic = tactic if isinstance(tactic, dict) else {}
-        lines.extend(_entry(tactic, 0, tactic=True))
-        for technique in tables(threat.get("technique")):
-            count += 1
-            lines.extend(_entry(technique, 1))
-            for sub in tables(technique.get("subtechnique")):
-                count += 1
-                lines.extend(_entry(sub, 2))
+        lines.extend(_entry(tactic, "", "", tactic=True))
+        techniques = tables(threat.get("technique"))
+        for technique in techniques:
+            last = technique is techniques[-1]
+            lines.extend(_entry(technique, "└─ " if last else "├─ ", "   " if last else "│  "))
+            subs = tables(technique.get("subtechnique"))
+            count += len(subs) or 1
+            for sub in subs:
+                stem = "   " if last else "│  "
+                more = ("└─ ", "   ") if sub is subs[-1] else ("├─ ", "│  ")
+                lines.extend(_entry(sub, stem + more[0], stem + more[1]))
         lines.append(BLANK)
     if not lines:
         lines = [line(("The rule names no ATT&CK technique.", "dim")), BLANK]
@@ -33,19 +37,19 @@ def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:
     yield Page((*lines, also, *_also(subject)), badge)
 
 
-def _entry(entry: dict[str, object], depth: int, tactic: bool = False) -> Iterator[Line]:
+def _entry(entry: dict[str, object], lead: str, stem: str, tactic: bool = False) -> Iterator[Line]:
+    """Two lines: id and name behind ``lead``, the address behind ``stem``."""
     id_ = str(entry.get("id", ""))
     known = attack.tactic(id_) if tactic else attack.technique(id_)
     name = known.name if known else str(entry.get("name", ""))
     url = known.url if known else str(entry.get("reference", ""))
-    lead = "  " * (depth - 1) + "└─ " if depth else ""
     yield Line(
-        ((lead, "dim"), (id_, "accent"), (f"  {name}", "title" if depth != 1 else "")),
-        Item("field", f"{depth} {id_}", url, url or id_),
+        ((lead, "dim"), (id_, "accent"), (f"  {name}", "title")),
+        Item("field", lead + id_, url, url or id_),
         len(lead) + 2,
     )
     if url:
-        yield line((" " * len(lead) + url, "dim"), indent=len(lead) + 2)
+        yield line((stem + url, "dim"), indent=len(stem) + 2)
 
 
 def _also(subject: Subject) -> Iterator[Line]:

@@ -20,16 +20,17 @@ def build(subject: Subject, unfolded: frozenset[str]) -> Iterator[Page]:
         yield Page((line(("No connections of this alert's processes in the window.", "dim")),), "0")
         return
     lines: list[Line] = []
-    width = max(len(_place(one)) for one in found)
+    width = min(44, max(len(_place(one)) for one in found))
+    scope_width = max(len(one.scope) for one in found)
     for place, one in enumerate(found):
         key = f"{one.process} {one.direction} {one.address} {one.port} {one.transport}"
-        lines.append(_one(one, min(width, 44), key))
+        lines.append(_one(one, width, scope_width, key))
         if key in unfolded or len(found) == 1:
             lines.extend(_detail(one))
             if place + 1 < len(found):
                 lines.append(BLANK)
     lines += [BLANK, _sums(found)]
-    lines.append(line(("◀ matched by the rule   ⏎ shows more", "dim")))
+    lines.append(line(("▶ matched by the rule   ⏎ shows more", "dim")))
     yield Page(tuple(lines), str(len(found)))
 
 
@@ -38,22 +39,22 @@ def _place(one: Connection) -> str:
     return f"{address}:{one.port}" if one.port is not None else address
 
 
-def _one(one: Connection, width: int, key: str) -> Line:
+def _one(one: Connection, width: int, scope_width: int, key: str) -> Line:
     role = "match" if one.matched else ""
     scope_role = "warn" if one.scope == "public" else "dim"
     parts = [
+        ("▶ " if one.matched else "  ", "match"),
         (one.process or "?", role),
         (f" {_ARROWS.get(one.direction, '–')} ", "dim"),
         (_place(one).ljust(width), role),
-        (f"  {one.scope:<10}" if one.scope else "", scope_role),
-        (f" ×{one.count}", "" if one.count > 1 else "dim"),
-        (f"  {size(one.bytes)}" if one.bytes is not None else "", ""),
+        (f"  {one.scope:<{scope_width}}", scope_role),
+        (f"  ×{one.count}", "" if one.count > 1 else "dim"),
         (f"  {clock_time(one.first)}", "dim"),
         (f"–{clock_time(one.last)}" if one.last != one.first else "", "dim"),
+        (f"  {size(one.bytes)}" if one.bytes is not None else "", ""),
         (f"  {one.domain}" if one.domain else "", "accent"),
-        ("  ◀" if one.matched else "", "match"),
     ]
-    return Line(tuple(parts), Item("connection", key, one, one.address), 4)
+    return Line(tuple(parts), Item("connection", key, one, one.address), wrap=False)
 
 
 def _detail(one: Connection) -> list[Line]:

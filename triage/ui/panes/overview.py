@@ -32,6 +32,11 @@ def _lines(subject: Subject, related: Line) -> Iterator[Line]:
     yield BLANK
     yield from _times(alert)
     yield related
+    description = first_text(alert.doc, "kibana.alert.rule.description")
+    if description:
+        yield BLANK
+        yield heading("About the rule")
+        yield line((" ".join(description.split()), "dim"))
     yield from _risk(alert)
     yield from _drilldowns(alert)
     yield from _notes(alert)
@@ -41,7 +46,8 @@ def _lines(subject: Subject, related: Line) -> Iterator[Line]:
 def _head(alert: AlertDetail) -> Iterator[Line]:
     row = alert.row
     yield line((row.rule_name, "title"))
-    techniques = ", ".join(technique_ids(alert))
+    ids = technique_ids(alert)
+    techniques = ", ".join(ids[:3]) + (f" +{len(ids) - 3}" if len(ids) > 3 else "")
     yield line(
         (row.severity, row.severity if row.severity in CRITICALITY else ""),
         (f" · risk {row.risk_score:g}", ""),
@@ -72,9 +78,6 @@ def _head(alert: AlertDetail) -> Iterator[Line]:
             ),
             indent=4,
         )
-    description = first_text(alert.doc, "kibana.alert.rule.description")
-    if description:
-        yield line((description, "dim"))
 
 
 CRITICALITY = ("critical", "high", "medium", "low")
@@ -86,24 +89,16 @@ def _why(subject: Subject) -> Iterator[Line]:
     stages = {test.stage for test in subject.tests}
     for test in subject.tests:
         stage = f"{test.stage + 1}. " if len(stages) > 1 else ""
-        yield Line(
-            (("  " + stage, "dim"), (test.text, "")),
-            Item("field", f"test {test.stage} {test.text}", test.text, test.text),
-            4,
-        )
-        for name, value in zip(test.fields, _per_field(test.fields, test.values), strict=True):
-            yield Line(
-                (("      = ", "dim"), (value, "match")),
-                Item("field", f"match {test.stage} {name} {value}", value, value),
-                8,
-            )
-
-
-def _per_field(names: Sequence[str], found: Sequence[str]) -> list[str]:
-    """One text a field; where fields and values do not pair up, all values at the first."""
-    if len(names) == len(found):
-        return list(found)
-    return [", ".join(found), *["" for _ in names[1:]]] if names else []
+        found = ", ".join(test.values)
+        item = Item("field", f"test {test.stage} {test.text}", found, found)
+        text = " ".join(test.text.split())
+        if f'"{found}"' in text and text.count('"') == 2:
+            yield Line((("  " + stage, "dim"), (text, "dim")), item, 4)
+            continue  # an equation with one literal: its value is what it says
+        names = ", ".join(test.fields)
+        yield Line((("  " + stage, "dim"), (names + " ", ""), (found, "match")), item, 6)
+        # A rule's list of programs can be long: r shows all of it.
+        yield Line((("     " + text, "dim"),), wrap=False)
 
 
 def _actors(alert: AlertDetail) -> Iterator[Line]:

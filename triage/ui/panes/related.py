@@ -9,7 +9,7 @@ from triage import times
 from triage.context import describe
 from triage.event import Event
 from triage.fields import flatten
-from triage.ui.format import moment, plural, time_pattern
+from triage.ui.format import moment, time_pattern
 from triage.ui.lines import BLANK, Item, Line, Page, line
 from triage.ui.subject import Subject
 
@@ -21,18 +21,14 @@ def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:
     around = subject.around
     matched = subject.matched_ids
     pattern = time_pattern(event.time for event in around.events)
-    lines = [
-        line(
-            (f"{plural(len(around.events), 'event')} within ±{window}", "title"),
-            ("   + wider  - narrower  ⏎ whole event", "dim"),
-        )
-    ]
+    lines: list[Line] = []
     if around.truncated:
         lines.append(line((f"{around.truncated:,} further events are not shown", "warn")))
     lines.extend(line((f"not read again: {reason}", "warn"), indent=2) for reason in around.missing)
-    lines.append(BLANK)
     lines.extend(_one(event, pattern, event.id in matched) for event in around.events)
-    yield Page(tuple(lines), f"{len(around.events)} in ±{window}")
+    lines += [BLANK, line(("▶ matched by the rule   + wider   - narrower   ⏎ whole event", "dim"))]
+    start = subject.alert.matched[0].event.id if subject.alert.matched else ""
+    yield Page(tuple(lines), f"{len(around.events):,} in ±{window}", start)
 
 
 def _one(event: Event, pattern: str, matched: bool) -> Line:

@@ -78,9 +78,9 @@ def _one(node: ProcessNode, lead: str) -> Line:
         (f"  {process.user}" if process.user else "", "accent" if subject else "dim"),
         (when, "dim"),
     ]  # fmt: skip
-    return Line(
-        tuple(parts), Item("process", _key(node), process, command or process.executable), 0, False
-    )
+    item = Item("process", _key(node), process, command or process.executable)
+    # The alert's own process is shown in full, the others on one row.
+    return Line(tuple(parts), item, len(lead) + 2, wrap=subject)
 
 
 def _arguments(command: str, name: str) -> str:

@@ -15,7 +15,7 @@ from triage.ui.alert_list import AlertList
 from triage.ui.bars import Bar, KeyBar, Segment
 from triage.ui.desk import Desk
 from triage.ui.feed import News
-from triage.ui.format import CLOSE_WORDS, day_time, state_role, state_word
+from triage.ui.format import CLOSE_WORDS, day_time, fit, state_role, state_word
 from triage.ui.pane_view import PaneView
 from triage.ui.panes import PANES
 from triage.ui.screens.alert_screen import AlertScreen
@@ -93,12 +93,13 @@ class Drill(AlertScreen):
             return
         store = self.desk.store
         place = store.place(row.id)
+        name = clean(row.rule_name, 120)
         reason = CLOSE_WORDS.get(row.close_reason, "")
         window = times.span(self.desk.window).replace(" ", "")
         where = f"alert {place + 1:,}/{len(store):,}" if place is not None else "not in the filter"
         self.query_one("#head-1", Bar).show(
             [
-                Segment(((clean(row.rule_name, 80), "title"),)),
+                Segment(((fit(name, min(len(name), max(20, self.size.width - 30))), "title"),)),
                 Segment(((row.severity, row.severity),)),
                 Segment(((f"risk {row.risk_score:g}", ""),), 2),
                 Segment(

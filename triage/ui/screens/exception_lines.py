@@ -35,7 +35,7 @@ def editor_lines(
         lines.append(line(("  No field is common to all marked alerts.", "warn")))
     lines.append(Line(((" +  add a field …", "link"),), Item("add", "add")))
     lines.append(BLANK)
-    lines += _settings(draft, path, who, now)
+    lines += _settings(draft, path, who, now, width)
     lines.append(BLANK)
     lines += _preview(draft, found)
     return lines
@@ -64,7 +64,7 @@ def _condition(
     )
 
 
-def _settings(draft: Draft, path: Path | None, who: str, now: int) -> Iterator[Line]:
+def _settings(draft: Draft, path: Path | None, who: str, now: int, width: int) -> Iterator[Line]:
     this, every = ("( )", "(•)") if draft.every_rule else ("(•)", "( )")
     yield Line(
         ((" Scope    ", "label"), (f"{this} this rule   {every} all rules", "")),
@@ -79,7 +79,8 @@ def _settings(draft: Draft, path: Path | None, who: str, now: int) -> Iterator[L
     yield line((" Author   ", "label"), who)
     if path is not None:
         news = "1 entry is added" if path.exists() else "a new list"
-        yield line((" File     ", "label"), str(path), (f"  {news}", "dim"), indent=10)
+        shown = cut_middle(clean(path), max(20, width - 12 - len(news)))
+        yield line((" File     ", "label"), shown, (f"  {news}", "dim"), indent=10)
 
 
 def _preview(draft: Draft, found: Preview | None) -> Iterator[Line]:

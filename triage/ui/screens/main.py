@@ -117,7 +117,7 @@ class Main(AlertScreen):
                     news.engine,
                     news.engine_word,
                     self.desk.store.counts,
-                    (news.engine.rules, news.broken),
+                    (news.rules, news.broken),
                 )
             )
             self.rows.empty = self._nothing(news)

@@ -29,9 +29,14 @@ def help_lines() -> list[Line]:
     for group, actions in keys.grouped():
         lines.append(heading(group))
         seen: set[str] = set()
+        panes = [action.label for action in actions if action.id.startswith("pane.show_")]
+        if panes:
+            lines.append(
+                line(("  1–6     ", "accent"), f"the panes: {', '.join(panes)}", indent=10)
+            )
         for action in actions:
             text = f"{action.shown} {action.help}"
-            if text not in seen:
+            if text not in seen and action.label not in panes:
                 seen.add(text)
                 lines.append(line((f"  {action.shown:<8}", "accent"), action.help, indent=10))
         lines.append(BLANK)
@@ -74,6 +79,9 @@ def _engine(engine: EngineState, word: str, now: int) -> Iterator[Line]:
     )
     if engine.message:
         yield field("message", (engine.message, "warn"))
+    if not engine.at:
+        yield BLANK
+        return
     yield field("events", f"{engine.events:,} since it started, {engine.rate:,.0f} a second")
     yield field("not read", f"{size(engine.lag_bytes)} of {size(engine.total_bytes)}")
     yield field(
@@ -157,7 +165,7 @@ def _escaped(excerpt: bytes) -> str:
 
 def _rules(rules: Sequence[RuleState]) -> Iterator[Line]:
     yield heading("Rules", str(len(rules)))
-    for one in rules:
+    for one in sorted(rules, key=lambda one: (not one.runnable, -one.alerts, one.name)):
         told = plural(one.alerts, "alert")
         if one.suppressed:
             told += f", {plural(one.suppressed, 'event')} suppressed"
