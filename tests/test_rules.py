@@ -369,6 +369,7 @@ second'''
 w = QQQ\\
    a\\tb\\u0041
 c"QQQ
+z = 1
 """.replace("Q", '"')
 
 
@@ -387,6 +388,7 @@ def test_places_follow_tables_arrays_and_strings() -> None:
     assert places.inside(inner, 1, 3) == (16, 7)
     assert places.inside(inner, 1, 4) == (16, 8)
     assert places.inside(inner, 2, 2) == (17, 2)
+    assert places.key("c", 1, "d", 1, "z") == (18, 1)
     assert places.inside(("a", "b", "x"), 1, 1) == (4, 1)
 
 
