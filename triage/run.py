@@ -181,6 +181,15 @@ class Engine:
         counts[1] += len(result.rejects)
         return committed
 
+    def pass_time(self, now: int | None) -> Committed | None:
+        """Let time pass up to ``now`` (ns; None: for ever) for what only that can confirm."""
+        advance = self._sequencer.pass_time(now)
+        if not advance.matches:
+            return None
+        committed = self.writer.commit_confirmed(advance, self.book.rules)
+        self.collapsed += committed.collapsed
+        return committed
+
     def sources(self) -> list[CaseSource]:
         """How each followed log stands."""
         return [
@@ -252,6 +261,8 @@ def hunt(engine: Engine, progress: Callable[[Engine], None]) -> list[str]:
     for block in engine.follower.poll():
         found.update(engine.take(block).found)
         progress(engine)
+    if confirmed := engine.pass_time(None):
+        found.update(confirmed.found)
     rows = CaseReader(engine.writer.connection).alerts()
     standing = [row for row in rows if row.id in found and not row.superseded]
     return [row.id for row in sorted(standing, key=lambda row: (row.time, row.rule_id, row.id))]
@@ -277,13 +288,13 @@ def follow(
         engine = Engine(config, case, Follower(roots, known), clock)
         try:
             engine.resume()
-            _follow(engine, stop)
+            _follow(engine, stop, clock)
         finally:
             engine.writer.say(engine.state("stopped"), engine.sources())
             engine.close()
 
 
-def _follow(engine: Engine, stop: threading.Event) -> None:
+def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> None:
     word = "reading"
     rate = _Rate()
     said = looked = 0.0
@@ -305,6 +316,7 @@ def _follow(engine: Engine, stop: threading.Event) -> None:
             tell()
             if stop.is_set():
                 return
+        engine.pass_time(clock())
         if word != "live":
             word, said = "live", 0.0
         tell()

@@ -92,6 +92,18 @@ def test_a_sample_joins_either_order_once_a_span() -> None:
     assert standing(SAMPLE, [[hit(1, (1,)), hit(62, (0,))]]) == set()
 
 
+def test_nothing_following_is_confirmed_by_time_alone() -> None:
+    rule = Rule(parse("sequence by k with maxspan=10s [a where true] ![b where true]"))
+    sequencer = Sequencer([rule])
+    assert sequencer.advance([hit(1, (0,)), hit(20, (0,))]).matches[0].events[0].id == "1"
+    assert sequencer.pass_time(30 * times.SECOND).matches == ()  # the window holds its last instant
+    (match,) = sequencer.pass_time(30 * times.SECOND + 1).matches
+    assert ids(match) == ("20",)
+    late = sequencer.advance([hit(25, (1,))])
+    assert [ids(one) for one in late.superseded] == [("20",)]
+    assert sequencer.pass_time(None).matches == ()
+
+
 def test_a_limit_drops_the_keys_touched_longest_ago_and_counts() -> None:
     sequencer = Sequencer([PAIR], max_hits=2)
     advance = sequencer.advance([hit(1, (0,), "old"), hit(2, (0,), "b"), hit(3, (0,), "c")])

@@ -93,6 +93,12 @@ class CaseWriter:
                 self._keep(block, result, advance, rules)
         return Committed(tuple(found), new, collapsed)
 
+    def commit_confirmed(self, advance: Advance, rules: Mapping[str, Rule]) -> Committed:
+        """Write what time alone has confirmed."""
+        with transaction(self._db):
+            found, new, collapsed = self._alerts(advance.matches, rules)
+        return Committed(tuple(found), new, collapsed)
+
     def _keep(
         self, block: Block, result: BlockResult, advance: Advance, rules: Mapping[str, Rule]
     ) -> None:

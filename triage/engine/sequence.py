@@ -19,6 +19,7 @@ from triage.engine.index import RuleLike
 from triage.engine.match import Hit, StoredEvent
 from triage.eql.machine import SampleMachine, SequenceMachine
 
+_FOR_EVER = -1
 MAX_OPEN_HITS = 200_000  # kept over all keys of all rules
 MAX_OPEN_BYTES = 128 << 20  # of their documents
 MAX_KEY_HITS = 5_000  # kept for one key of one rule
@@ -76,6 +77,9 @@ class Sequencer:
         self._max_key_hits = max_key_hits
         self.open_hits = 0
         self._open_bytes = 0
+        # Keys with a match that only time can confirm: nothing may follow within its window.
+        self._waiting: dict[tuple[str, str], None] = {}
+        self._passed: int | None = None  # until when time has passed, ns
 
     def restore(self, hits: Iterable[Hit]) -> None:
         """Take up open state that was kept earlier; what it already completed is not told again."""
@@ -109,7 +113,7 @@ class Sequencer:
             if not fresh:
                 continue
             kept.extend(fresh)
-            if track.machine and track.hits[-len(fresh) :] == fresh:
+            if track.machine and self._follows(name, track, fresh):
                 found = self._feed(track.machine, name, fresh)
             else:
                 found = self._run(name, track)
@@ -119,6 +123,19 @@ class Sequencer:
             evicted.extend(self._shorten(name, track))
         evicted.extend(self._evict())
         return Advance(tuple(matches), tuple(superseded), tuple(kept), tuple(evicted))
+
+    def pass_time(self, now: int | None) -> Advance:
+        """Let time pass up to ``now`` (ns), or for ever (None): what is confirmed by nothing having
+        followed within its window is a match then."""
+        self._passed = now if now is not None else _FOR_EVER
+        matches: list[Match] = []
+        for name in list(self._waiting):
+            track = self._tracks[name]
+            found = self._found(name, self._let_pass(track.machine))
+            matches.extend(match for ids, match in found.items() if ids not in track.told)
+            track.told.update(found)
+            self._note_waiting(name, track.machine)
+        return Advance(tuple(matches), (), (), ())
 
     def update(self, rules: Iterable[RuleLike], changed: Iterable[str]) -> None:
         """Take these rules; the open state of ``changed`` ones (by id) is let go."""
@@ -160,24 +177,55 @@ class Sequencer:
         self._count(fresh, 1)
         return fresh
 
+    def _follows(self, name: tuple[str, str], track: _Track, fresh: list[Hit]) -> bool:
+        """Whether the fresh hits come after all that the machine was told, time included."""
+        if track.hits[-len(fresh) :] != fresh:
+            return False
+        stages = self._rules[name[0]].query.stages
+        if self._passed is None or not any(stage.missing for stage in stages):
+            return True
+        return self._passed != _FOR_EVER and fresh[0].event.order[0] > self._passed
+
     def _run(self, name: tuple[str, str], track: _Track) -> dict[tuple[str, ...], Match]:
         """Run the track's hits from the first on: all matches of the key."""
         stages = self._rules[name[0]].query.stages
         if len(track.hits) < sum(not stage.missing for stage in stages):
             return {}  # most keys never see a second event; they need no machine
         track.machine = self._machine(name[0])
-        return self._feed(track.machine, name, track.hits)
+        found = self._feed(track.machine, name, track.hits)
+        found.update(self._found(name, self._let_pass(track.machine)))
+        return found
 
     def _feed(
         self, machine: Machine, name: tuple[str, str], hits: list[Hit]
     ) -> dict[tuple[str, ...], Match]:
         found: dict[tuple[str, ...], Match] = {}
         for hit in hits:
-            for completed in machine.feed(hit.event.order[0], hit.stages, hit.event):
-                events = tuple(event for event in completed if event is not None)
-                match = Match(name[0], tuple(orjson.loads(name[1])), events)
-                found[tuple(event.id for event in events)] = match
+            found.update(self._found(name, machine.feed(hit.event.order[0], hit.stages, hit.event)))
+        self._note_waiting(name, machine)
         return found
+
+    @staticmethod
+    def _found(
+        name: tuple[str, str], completed: Iterable[tuple[StoredEvent | None, ...]]
+    ) -> dict[tuple[str, ...], Match]:
+        matches: dict[tuple[str, ...], Match] = {}
+        for one in completed:
+            events = tuple(event for event in one if event is not None)
+            ids = tuple(event.id for event in events)
+            matches[ids] = Match(name[0], tuple(orjson.loads(name[1])), events)
+        return matches
+
+    def _let_pass(self, machine: Machine | None) -> list[tuple[StoredEvent | None, ...]]:
+        if self._passed is None or not isinstance(machine, SequenceMachine):
+            return []
+        return machine.flush() if self._passed == _FOR_EVER else machine.advance(self._passed)
+
+    def _note_waiting(self, name: tuple[str, str], machine: Machine | None) -> None:
+        if isinstance(machine, SequenceMachine) and machine.deadline is not None:
+            self._waiting[name] = None
+        else:
+            self._waiting.pop(name, None)
 
     @staticmethod
     def _refuted(track: _Track, found: dict[tuple[str, ...], Match]) -> Iterator[Match]:
@@ -207,6 +255,7 @@ class Sequencer:
 
     def _drop(self, name: tuple[str, str]) -> list[Hit]:
         hits = self._tracks.pop(name).hits
+        self._waiting.pop(name, None)
         self._count(hits, -1)
         return hits
 
