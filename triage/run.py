@@ -75,7 +75,7 @@ class Rulebook:
         exceptions = load_exceptions(self._config.exceptions)
         broken = {p.path for p in (*rules.problems, *exceptions.problems) if p.severity == "error"}
         self.all = self._keep_rules(rules, broken)
-        self.rules = {rule.rule_id: rule for rule in self.all if rule.runnable}
+        self.rules = {rule.rule_id: rule for rule in self.all if rule.runnable and rule.enabled}
         self.exceptions = self._keep_lists(exceptions, broken)
         self.problems = (*rules.problems, *exceptions.problems)
         now = self._clock()
