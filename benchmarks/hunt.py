@@ -67,8 +67,10 @@ def main() -> None:
     print(f"{log.name}: {events:,} events, {log.stat().st_size / 2**20:.0f} MiB, {alerts:,} alerts")
     print(f"  orjson alone  {events / fast:>10,.0f} events/s   1.0×")
     print(f"  triage hunt   {events / slow:>10,.0f} events/s   {slow / fast:.1f}× the time")
-    print(f"  peak memory   {peak_memory(hunt):>10,.0f} MiB (this script itself:"
-          f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB)")
+    print(
+        f"  peak memory   {peak_memory(hunt):>10,.0f} MiB (this script itself:"
+        f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB)"
+    )
 
 
 if __name__ == "__main__":
