@@ -134,7 +134,7 @@ def test_a_mapped_document_is_not_mapped_again_but_its_guid_joins() -> None:
         "entity_id": "{5d1f0a3c-77aa-4b21-0c01-000000000c01}",
         "name": "x.exe",
     }
-    assert doc["host"] == {"name": "atlas", "os": {"type": "windows"}}
+    assert doc["host"] == {"name": "atlas", "id": "atlas", "os": {"type": "windows"}}
     assert doc["event"] == record["event"]
 
 
@@ -216,48 +216,38 @@ def test_any_bytes_decode_or_say_why(format: str, record: bytes) -> None:
     assert _outcome(format, record) != ""
 
 
+_KEYS = [
+    "Event", "System", "EventData", "EventID", "Provider", "Data", "winlog", "event", "host",
+    "process", "@timestamp", "log_name", "event_id", "user", "event_data", "provider_name",
+    "_source", "index", "Channel", "UtcTime", "EventTime", "#attributes", "#text", "Name",
+    "os", "Image", "user_data", "CommandLine", "TargetObject", "QueryResults", "SourceIp",
+    "Hashes", "source", "file",
+]  # fmt: skip
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["Microsoft-Windows-Sysmon", "1", "3", "13", "22", "a\\b", 'a "b', "0x1"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "Event",
-                    "System",
-                    "EventData",
-                    "EventID",
-                    "Provider",
-                    "Data",
-                    "winlog",
-                    "event",
-                    "host",
-                    "process",
-                    "@timestamp",
-                    "log_name",
-                    "event_id",
-                    "user",
-                    "event_data",
-                    "provider_name",
-                    "_source",
-                    "index",
-                    "Channel",
-                    "UtcTime",
-                    "EventTime",
-                    "#attributes",
-                    "#text",
-                    "Name",
-                    "os",
-                    "Image",
-                    "user_data",
-                ]
-            ),
+            st.sampled_from(_KEYS),
             inner,
             max_size=5,
         )
     ),
     max_leaves=25,
 )
+
+
+@given(value=_JSON, data=_JSON)
+def test_any_event_data_under_a_sysmon_record_decodes_or_says_why(
+    value: object, data: object
+) -> None:
+    winlog = {"provider_name": "Microsoft-Windows-Sysmon", "event_id": value, "event_data": data}
+    record = json.dumps({"@timestamp": value, "winlog": winlog, "event": data, "host": value})
+    assert _outcome("ecs", record.encode()) != ""
 
 
 @given(value=_JSON)

@@ -37,6 +37,7 @@ ALL: dict[str, object] = {
     "event.kind": "event",
     "event.provider": "Microsoft-Windows-Sysmon",
     "host.name": "atlas.lab.example",
+    "host.id": "atlas.lab.example",
     "host.os.type": "windows",
     "log.level": "information",
     "process.entity_id": ID,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from tests.sources.common import read
 from triage import times
 from triage.fields import Doc, flatten, lookup, values
-from triage.sources import Follower, RecordError, decode, evtx
+from triage.sources import Follower, Position, RecordError, decode, evtx, read_range
 from triage.sources.derive import domain_parts
 
 pytestmark = pytest.mark.shared
@@ -124,8 +125,9 @@ def test_every_event_of_every_evtx_xml_and_ndjson_is_read(shared: Path) -> None:
             continue
         if path.suffix == ".raw":
             events = 40  # its 19 classic blocks are rejects as yet
-        docs, _ = read(path)
+        docs, reasons = read(path)
         assert len(docs) == events, path
+        assert reasons == [] or path.suffix == ".raw", path
         assert all(lookup(doc, "host.os.type") == "windows" for doc in docs), path
         assert all(lookup(doc, "@timestamp") for doc in docs), path
         counted += 1
@@ -183,6 +185,7 @@ def test_an_evtx_is_followed_by_record_and_resumed(shared: Path, tmp_path: Path)
     first = Follower([path])
     (block,) = list(first.poll())
     first.close()
+    assert list(read_range(str(path), "evtx", 5, 7)) == list(enumerate(block.records))[5:8]
     assert block.positions == tuple(range(122))
     assert block.position.offset == 122
     again = Follower([path], {block.position.generation: block.position})
@@ -207,6 +210,24 @@ def test_an_evtx_that_grows_gives_only_what_is_new(shared: Path, tmp_path: Path)
     assert 0 < early < 358
     assert len(records) == len(set(records)) == 358
     assert len({block.position.generation for block in blocks}) == 1
+
+
+def test_damage_in_an_evtx_is_told_once_in_all_runs(shared: Path, tmp_path: Path) -> None:
+    whole = bytearray((shared / "logs" / "evtx-robustness" / "sysmon.evtx").read_bytes())
+    whole[4096 + 65536 : 4096 + 65536 + 8] = bytes(8)
+    path = tmp_path / "log"
+    positions: dict[str, Position] = {}
+    reasons = []
+    for _ in range(3):
+        follower = Follower([tmp_path], positions, clock=count(step=2).__next__)
+        for _ in range(2):
+            path.write_bytes(whole)
+            for block in follower.poll():
+                positions[block.position.generation] = block.position
+                reasons += [reject.reason for reject in block.rejects]
+        follower.close()
+    assert len(reasons) == 1
+    assert "chunk number 1" in reasons[0]
 
 
 def test_t12_mutants_of_an_evtx_never_raise_and_lose_only_what_is_damaged(shared: Path) -> None:

@@ -154,6 +154,7 @@ def test_what_is_no_number_or_address_is_left_out() -> None:
     )
     assert "process" not in doc
     assert doc["source"] == {"ip": "192.0.2.1"}
+    assert "destination" not in doc
     assert "community_id" not in doc["network"]
 
 

@@ -9,8 +9,9 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 _IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
+_MAX_NAME = 254  # characters of a domain name, with its last dot
 
-# Suffixes of two labels under which anybody may register: countries' own, then those of hosters
+# Suffixes of several labels under which anybody may register: countries' own, then those of hosters
 # that log analysts meet. The whole public suffix list is some 9,000 rules and changes weekly; a
 # name under a suffix that is missing here gets that suffix as its registered domain.
 _COUNTRY_SECOND = {"ac", "co", "com", "edu", "gob", "gov", "gouv", "mil", "ne", "net", "or", "org"}
@@ -77,13 +78,17 @@ def arguments(command_line: str) -> list[str]:
     return words
 
 
-@lru_cache(maxsize=4096)
 def domain_parts(name: str) -> tuple[str, str, str] | None:
     """(registered domain, subdomain, top-level domain) of a host name; None where it has none.
 
     A suffix is the last label, or one of a short list of longer ones (see the comment at it).
     "files.example.co.uk" is ("example.co.uk", "files", "co.uk").
     """
+    return _domain_parts(name) if len(name) <= _MAX_NAME else None
+
+
+@lru_cache(maxsize=4096)
+def _domain_parts(name: str) -> tuple[str, str, str] | None:
     labels = name.strip(".").lower().split(".")
     if len(labels) < 2 or not all(labels) or labels[-1].isdigit() or ":" in name:
         return None
@@ -99,7 +104,6 @@ def domain_parts(name: str) -> tuple[str, str, str] | None:
     return ".".join(labels[cut - 1 :]), ".".join(labels[: cut - 1]), ".".join(labels[cut:])
 
 
-@lru_cache(maxsize=4096)
 def community_id(
     source: str, source_port: int, destination: str, destination_port: int, transport: str
 ) -> str | None:

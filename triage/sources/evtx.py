@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -12,14 +13,18 @@ from triage.sources.block import RecordError
 from triage.sources.winevent import WinEvent, event_data, number, text
 
 MAGIC = b"ElfFile\x00"
+_HEADER_BYTES, _CHUNK_BYTES, _CHUNK_MAGIC = 4096, 65536, b"ElfChnk\x00"
+_NO_CHUNK = re.compile(r"chunk number (\d+): .*[Ii]nvalid EVTX chunk header magic")
 
 
 def read_records(file: IO[bytes]) -> Iterator[bytes | str]:
     """The records of an EVTX file in the order they lie in it, as the parser's JSON.
 
     A text in place of a record is the reason why a record, or a whole chunk of 64 KiB, could not
-    be read; those behind it still come. Raises RecordError where the file is no EVTX at all.
+    be read; those behind it still come. Windows makes files larger than it has chunks for: what
+    lies behind the last chunk in use is no damage. Raises RecordError where the file is no EVTX.
     """
+    in_use = _chunks_in_use(file)
     records: Any
     try:
         records = PyEvtxParser(file).records_json()
@@ -31,9 +36,29 @@ def read_records(file: IO[bytes]) -> Iterator[bytes | str]:
         except StopIteration:
             return
         except BaseException as error:  # noqa: BLE001 - a panic too; any other is raised again
-            yield _reason(error)
+            reason = _reason(error)
+            unused = _NO_CHUNK.search(reason)
+            if unused is None or int(unused[1]) < in_use:
+                yield reason
             continue
         yield record["data"].encode("utf-8", "surrogatepass")
+
+
+def _chunks_in_use(file: IO[bytes]) -> int:
+    """How many chunks hold records, by the header, and by the chunks where the header is old.
+
+    Windows brings the header up to date only when it closes the file; till then it is marked dirty.
+    """
+    header = file.read(128)
+    count, dirty = int.from_bytes(header[42:44], "little"), header[120:121] == b"\x01"
+    used = 0 if dirty else count
+    at = _HEADER_BYTES
+    while file.seek(at) and (magic := file.read(len(_CHUNK_MAGIC))):
+        at += _CHUNK_BYTES
+        if magic == _CHUNK_MAGIC:
+            used = max(used, at // _CHUNK_BYTES)
+    file.seek(0)
+    return used
 
 
 def _reason(error: BaseException) -> str:

@@ -70,6 +70,8 @@ class Generation:
         self._overlong: tuple[bytes, int] | None = None  # its first bytes; end of what was scanned
         self._items: Iterator[bytes | str] | None = None
         self._file: IO[bytes] | None = None
+        self._told: set[str] = set()  # reasons of EVTX rejects handed on: each parse meets them
+        self._resumed_at = -1  # records of an EVTX read in an earlier run
 
     # Identity
 
@@ -106,6 +108,7 @@ class Generation:
         self.head, self.tail = head, tail
         self.waking = False
         self._begun = True
+        self._resumed_at = position.offset
         return True
 
     def verify(self, fd: int) -> None:
@@ -229,9 +232,9 @@ class Generation:
         self._file = os.fdopen(os.dup(fd), "rb")
         self._file.seek(0)
         self._items = evtx.read_records(self._file)
-        for _ in range(self.offset):
-            if next(self._items, None) is None:
-                break
+        skipped = 0
+        while skipped < self.offset and (item := next(self._items, None)) is not None:
+            skipped += isinstance(item, bytes)
         marks = os.pread(fd, 8, _EVTX_FIRST_RECORD)
         if not self.head and len(marks) == 8 and marks.startswith(_EVTX_RECORD_MAGIC):
             (length,) = struct.unpack("<4xI", marks)
@@ -249,14 +252,15 @@ class Generation:
                 self.suspend()
                 more = False
                 break
-            if isinstance(item, str):
-                rejects.append(Reject(self.path, self.offset, 0, item, b""))
-                held += len(item)
-            else:
+            held += len(item)
+            if isinstance(item, bytes):
                 records.append(item)
                 positions.append(self.offset)
-                held += len(item)
-            self.offset += 1
+                self.offset += 1
+            elif item not in self._told:
+                self._told.add(item)
+                if self.offset != self._resumed_at:  # there it was told by the earlier run
+                    rejects.append(Reject(self.path, self.offset, 0, item, b""))
         if not records and not rejects:
             return None, more
         return self._block(records, positions, rejects), more

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import watchfiles
 
+_SOON = 0.05  # seconds
+
 
 class Hints:
     """Notices of changes under some roots, gathered by threads that start with the first wait.
@@ -18,9 +20,8 @@ class Hints:
 
     def __init__(self, roots: Sequence[str]) -> None:
         self._folders = [root for root in roots if os.path.isdir(root)]
-        self._parents = sorted({os.path.dirname(root) for root in roots} - set(self._folders))
-        if len(self._folders) == len(roots):
-            self._parents = []
+        files = set(roots) - set(self._folders)
+        self._parents = sorted({os.path.dirname(root) for root in files} - set(self._folders))
         self._stop = threading.Event()
         self._news = threading.Event()
         self._lock = threading.Lock()
@@ -36,6 +37,9 @@ class Hints:
         """Sleep until there is news (True) or for so long (False)."""
         if not self._threads:
             self._start()
+        if self._paths:  # news that nobody has taken yet: soon enough
+            self._stop.wait(min(timeout_seconds, _SOON))
+            return True
         found = self._news.wait(timeout_seconds)
         self._news.clear()
         return found

@@ -101,8 +101,11 @@ def _windows(doc: Doc, winlog: Doc) -> Doc:
     host = doc.get("host")
     if host.__class__ is not dict:
         host = doc["host"] = {} if host is None else {"name": text(host)}
-    if "name" not in host and "host.name" not in doc and "computer_name" in winlog:
-        host["name"] = winlog["computer_name"]
+    computer = winlog.get("computer_name")
+    if computer is not None:
+        for name in ("name", "id"):
+            if name not in host and f"host.{name}" not in doc:
+                host[name] = computer
     if "host.os.type" not in doc and lookup(host, "os.type") is None:
         put(host, "os.type", "windows")
     if "@timestamp" not in doc:
@@ -150,13 +153,24 @@ def _mapped(doc: Doc, winlog: Doc) -> Doc:
     if written is not None:
         event["created"] = written
     sid = lookup(winlog, "user.identifier")
-    left = sysmon.map_fields(doc, code, pairs, sid if isinstance(sid, str) else "")
+    ours: Doc = {"event": event}
+    left = sysmon.map_fields(ours, code, pairs, sid if isinstance(sid, str) else "")
+    _merge(doc, ours)
     winlog["event_id"] = code
     if left:
         winlog["event_data"] = left
     else:
         winlog.pop("event_data", None)
     return doc
+
+
+def _merge(doc: Doc, ours: Doc) -> None:
+    for name, value in ours.items():
+        given = doc.get(name)
+        if given is not value and given.__class__ is dict and value.__class__ is dict:
+            _merge(given, value)
+        else:
+            doc[name] = value
 
 
 def _other(doc: Doc) -> Doc | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 
 from triage.errors import TriageError
 from triage.sources import cut, evtx
@@ -22,11 +23,8 @@ def read_range(source: str, format: str, start: int, end: int) -> Iterator[tuple
     try:
         with open(source, "rb") as file:
             if framing(format) == "evtx":
-                for place, item in enumerate(evtx.read_records(file)):
-                    if place > end:
-                        return
-                    if place >= start and isinstance(item, bytes):
-                        yield place, item
+                records = (i for i in evtx.read_records(file) if isinstance(i, bytes))
+                yield from islice(enumerate(records), start, end + 1)
             else:
                 yield from _text(file.fileno(), framing(format), start, end)
     except FileNotFoundError as error:

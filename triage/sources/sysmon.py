@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from typing import Any
 
 from triage import times
 from triage.fields import Doc, put
@@ -69,9 +68,7 @@ _RENAMED: dict[str, str] = {
     "PipeName": "file.name",
     "ImageLoaded": "file.path",
     "Protocol": "network.transport",
-    "SourceIp": "source.ip",
     "SourceHostname": "source.domain",
-    "DestinationIp": "destination.ip",
     "DestinationHostname": "destination.domain",
     "QueryName": "dns.question.name",
     "RuleName": "rule.name",
@@ -85,6 +82,7 @@ _NUMBERS: dict[str, str] = {
     "SourcePort": "source.port",
     "DestinationPort": "destination.port",
 }
+_ADDRESSES = {"SourceIp": "source.ip", "DestinationIp": "destination.ip"}
 _BOOLEANS = {"Archived": "sysmon.file.archived", "IsExecutable": "sysmon.file.is_executable"}
 # Copied: these stay in winlog.event_data too. For an image load they describe the image.
 _PE = {
@@ -178,6 +176,9 @@ def map_fields(doc: Doc, code: str, data: dict[str, str], user_sid: str) -> dict
         elif (path := _NUMBERS.get(name)) is not None:
             if value.isdecimal() and len(value) < 19:
                 put(doc, path, int(value))
+        elif (path := _ADDRESSES.get(name)) is not None:
+            if _is_ip(value):
+                put(doc, path, value)
         elif (path := _BOOLEANS.get(name)) is not None:
             if value.lower() in ("true", "false"):
                 put(doc, path, value.lower() == "true")
@@ -325,15 +326,13 @@ def _network(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[
     ipv6 = data.get("SourceIsIpv6", "").lower()
     if ipv6 in ("true", "false"):
         put(doc, "network.type", "ipv6" if ipv6 == "true" else "ipv4")
-    ends: list[Any] = []
-    for side in ("source", "destination"):
-        end = doc.get(side, {})
-        if "ip" in end:
-            related["ip"].append(end["ip"])
-        ends += [end.get("ip"), end.get("port")]
+    source, destination = doc.get("source", {}), doc.get("destination", {})
+    related["ip"] += [end["ip"] for end in (source, destination) if "ip" in end]
     transport = data.get("Protocol")
-    if transport and None not in ends:
-        flow = community_id(*ends, transport)
+    if transport and all("ip" in end and "port" in end for end in (source, destination)):
+        flow = community_id(
+            source["ip"], source["port"], destination["ip"], destination["port"], transport
+        )
         if flow is not None:
             put(doc, "network.community_id", flow)
 

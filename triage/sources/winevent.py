@@ -105,11 +105,12 @@ def to_ecs(win: WinEvent) -> Doc:
     level = _LEVELS.get(win.level, win.level.lower())
     doc: Doc = {
         "event": event,
-        "host": {"name": win.computer, "os": {"type": "windows"}}
-        if win.computer
-        else {"os": {"type": "windows"}},
+        "host": {"os": {"type": "windows"}},
         "winlog": _winlog(win),
     }
+    if win.computer:
+        # No record carries the host.id that Elastic's agents add; sequences are joined by it.
+        doc["host"].update(name=win.computer, id=win.computer)
     if stamp:
         doc["@timestamp"] = stamp
         event["created"] = stamp
