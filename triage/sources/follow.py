@@ -20,11 +20,11 @@ from triage.sources.block import Block, Position
 from triage.sources.detect import HEAD_BYTES
 from triage.sources.generation import ChangedError, Generation, Key
 from triage.sources.hints import Hints
-from triage.sources.scan import Found, check_roots, walk
+from triage.sources.scan import Found, check_roots, is_left_alone, walk
 
 MAX_OPEN = 256  # files held open at once
 _MISSES = 3  # scans after which a file that no path leads to is gone
-_QUIET = 5  # scans after which a file that was renamed is taken to be complete
+_QUIET = 5.0  # seconds after which a file that was renamed is taken to be complete
 _EAGER = 0.05  # seconds between two looks, however many notices there are
 _MANY = 5000  # files from which on the folders are listed less often
 _GONE_SHOWN = 100
@@ -86,7 +86,7 @@ class Follower:
         Commit each block before asking for the next: a new Follower with the last committed
         position of each generation goes on with no record lost and none twice.
         """
-        self._look()
+        self._look(heed_notices=True)
         while self._notices or self._queue:
             while self._notices:
                 yield self._notices.popleft()
@@ -98,8 +98,8 @@ class Follower:
                     self._enqueue(self._files.get(generation.key, generation))
                 if block is not None:
                     yield block
-            if not self._once:
-                self._look()
+            # New files get their turn, yet a poll ends however fast the logs are written.
+            self._look(heed_notices=False)
 
     def wait(self, timeout_seconds: float) -> bool:
         """Sleep until something may have changed (True), or for so long (False)."""
@@ -133,16 +133,13 @@ class Follower:
 
     # Looking
 
-    def _look(self) -> None:
+    def _look(self, heed_notices: bool) -> None:
         now = self._clock()
         if self._looked is not None:
             if self._once:
                 return
-            if now - self._looked < _EAGER:
-                return
-            hinted = self._hints.take()
-            interval = 1.0 if len(self._files) < _MANY else 5.0
-            if now - self._looked < interval and not self._hinted(hinted):
+            early = now - self._looked < (1.0 if len(self._files) < _MANY else 5.0)
+            if early and not (heed_notices and now - self._looked >= _EAGER and self._hinted()):
                 return
         first = self._looked is None
         self._looked = now
@@ -161,15 +158,20 @@ class Follower:
         if first:
             self._tell_unmatched()
 
-    def _hinted(self, paths: set[str]) -> bool:
-        """Queue the known files among ``paths``; True if only a listing can tell the rest."""
+    def _hinted(self) -> bool:
+        """Queue the known files that changes were noticed of; True if a listing is needed."""
+        paths = self._hints.take()
         if not paths:
             return False
         by_path = {generation.path: generation for generation in self._files.values()}
         for path in paths:
             known = by_path.get(path)
-            if known is None or known.state in ("refused", "unreadable"):
+            if known is None:
+                if is_left_alone(path, self._skip):
+                    continue  # our own case file changes with every block
                 return True
+            if known.state in ("refused", "unreadable"):
+                continue  # the next regular listing is soon enough
             try:
                 status = os.stat(path)
             except OSError:
@@ -190,14 +192,15 @@ class Follower:
         if known.path not in found.paths:
             known.path = found.paths[0]
             known.renamed = True
+            known.changed_at = self._clock()
         if known.seen == (found.size, found.mtime):
-            known.quiet += 1
             # A rotated file gets no more lines; one without a line end is complete all the same.
-            if known.renamed and not known.finished and known.quiet >= _QUIET:
+            quiet = self._clock() - known.changed_at
+            if known.renamed and not known.finished and quiet >= _QUIET:
                 known.finished = True
                 self._enqueue(known)
             return
-        known.quiet = 0
+        known.changed_at = self._clock()
         known.finished = False
         if known.state == "refused" and known.seen is not None:
             if known.seen[0] > HEAD_BYTES and found.size >= known.seen[0]:

@@ -64,7 +64,7 @@ class Generation:
         self.queued = False
         self.renamed = False
         self.finished = False  # no more will be written: the tail is a record
-        self.quiet = 0  # scans without a change
+        self.changed_at = 0.0  # seconds of the follower's clock
         self.misses = 0  # scans in which no path led here
         self._begun = False  # whether anything was handed on, in this run or an earlier one
         self._overlong: tuple[bytes, int] | None = None  # its first bytes; end of what was scanned

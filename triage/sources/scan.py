@@ -44,6 +44,11 @@ def check_roots(roots: Sequence[str]) -> None:
             )
 
 
+def is_left_alone(path: str, skip: Callable[[str], bool] | None) -> bool:
+    """Whether a file is ours, or one that the caller does not want read."""
+    return path.endswith(_OURS) or (skip is not None and skip(path))
+
+
 def walk(roots: Sequence[str], skip: Callable[[str], bool] | None) -> Listing:
     """All regular files under ``roots``, in order of their paths, each once.
 
@@ -53,7 +58,7 @@ def walk(roots: Sequence[str], skip: Callable[[str], bool] | None) -> Listing:
     listing = Listing()
     for root in roots:
         for path in _paths(root, listing):
-            if path.endswith(_OURS) or (skip is not None and skip(path)):
+            if is_left_alone(path, skip):
                 continue
             try:
                 status = os.stat(path)
