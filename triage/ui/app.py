@@ -64,7 +64,7 @@ class Console(App[None]):
         self._roots = tuple(roots)
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._news: News | None = None
+        self.news: News | None = None
         self._main = Main(self.desk, roots)
 
     # Start and end --------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ class Console(App[None]):
             self._wake.clear()
 
     def on_console_came(self, message: Came) -> None:
-        self._news = message.news
+        self.news = message.news
         self._main.take(message.news)
         for screen in self.screen_stack:
             if isinstance(screen, Drill):
@@ -145,7 +145,7 @@ class Console(App[None]):
 
     def action_health(self) -> None:
         """Engine, logs, rules and what is wrong with them."""
-        word = self._news.engine_word if self._news else ""
+        word = self.news.engine_word if self.news else ""
         lines = sheets.health_lines(
             self.desk.readers.here(), word, list(self._themes.problems.values()), self.desk.clock()
         )

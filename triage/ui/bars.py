@@ -69,7 +69,8 @@ class Bar(RoleView):
         right = _joined(fit_segments(self._right, width - needed))
         room = width - _width(right) - (2 if right else 0)
         left = _joined(fit_segments(self._left, room))
-        space = [(" " * max(1, width - _width(left) - _width(right)), "")]
+        least = 1 if left and right else 0
+        space = [(" " * max(least, width - _width(left) - _width(right)), "")]
         return self.strip([*left, *space, *right], width, Style(), base)
 
 

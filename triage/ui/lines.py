@@ -115,7 +115,9 @@ def wrap(source: Line, width: int) -> list[tuple[Part, ...]]:
             word = word.lstrip(" ")
             length = cell_len(word)
         while used + length > width:
-            piece, word = _split(word, max(1, width - used))
+            piece, word = _split(word, width - used)
+            if not piece and used <= (indent if rows else 0):
+                piece, word = word[:1], word[1:]  # wider than a whole row: it must go somewhere
             row.append((piece, role))
             rows.append(tuple(row))
             row, used = [(" " * indent, "")], indent
@@ -144,8 +146,8 @@ def _words(parts: Sequence[Part]) -> Iterable[Part]:
 
 
 def _split(word: str, width: int) -> tuple[str, str]:
+    """The first ``width`` cells of a word, and the rest."""
     if word.isascii():
         return word[:width], word[width:]
-    pieces = chop_cells(word, width)
-    # A double-width character where one cell is left: it must go on all the same.
-    return (pieces[0] or word[:1]), word[len(pieces[0] or word[:1]) :]
+    first = chop_cells(word, width)[0] if width > 0 else ""
+    return (first, word[len(first) :]) if cell_len(first) <= width else ("", word)

@@ -37,7 +37,7 @@ _DEFAULTS = {
             (
                 "#fbfbf9", "#fbfbf9", "#ebecea", "#c2c6ca", "#0a5fb4", "#d5e5f6", "#e6ebf0",
                 "#ece4f5", "#1d242b", "#5a6570", "#00645c", "#7a4d00", "#1d6b32", "#8a5600",
-                "#b3161b", "#c4000f", "#8a5600", "#0a5fb4", "#5d6770",
+                "#b3161b", "#8b0000", "#9a6a00", "#0a5fb4", "#505a62",
             ),
             strict=True,
         )
@@ -122,7 +122,7 @@ def read_theme(path: Path) -> Theme:
 
 def _color(value: object, error: ThemeError) -> str:
     try:
-        return Color.parse(value if isinstance(value, str) else "").hex6
+        return Color.parse(value if isinstance(value, str) else "").hex6.lower()
     except ColorParseError:
         raise error from None
 

@@ -125,7 +125,12 @@ class Main(AlertScreen):
         self.query_one("#alerts").border_title = Content(
             f"Alerts {len(store):,} of {store.total:,}"
         )
-        self.query_one("#filter-state", Bar).show((), self._filter_segments())
+        state = self.query_one("#filter-state", Bar)
+        segments = self._filter_segments()
+        # The words take what they need, the filter text the rest.
+        needed = sum(one.width + 2 for one in segments)
+        state.styles.width = min(needed, max(20, self.size.width * 2 // 3))
+        state.show((), segments)
 
     def _nothing(self, news: News) -> str:
         """Why there is no alert to see."""

@@ -1,0 +1,60 @@
+"""The key table: every action exists, no key means two things in one place, help tells all."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from triage.ui import keys
+from triage.ui.alert_list import AlertList
+from triage.ui.app import Console
+from triage.ui.lines_view import LinesView
+from triage.ui.screens.drill import Drill
+from triage.ui.screens.exception import ExceptionEditor
+from triage.ui.screens.main import Main
+from triage.ui.screens.pager import Pager
+from triage.ui.screens.sheets import help_lines
+
+OWNERS = {
+    "list": Main,
+    "rows": AlertList,
+    "drill": Drill,
+    "pane": LinesView,
+    "sheet": Pager,
+    "editor": ExceptionEditor,
+}
+
+
+@pytest.mark.parametrize("action", keys.ACTIONS, ids=lambda action: action.id)
+def test_every_action_can_be_done_where_the_table_says(action: keys.Action) -> None:
+    assert action.scopes
+    for scope in action.scopes:
+        owner: type[object] = OWNERS[scope]
+        method = action.method
+        if method.startswith("app."):
+            owner, method = Console, method.removeprefix("app.")
+        assert callable(getattr(owner, f"action_{method}", None)), f"{owner.__name__}: {method}"
+
+
+@pytest.mark.parametrize("scope", keys.SCOPES)
+def test_a_key_means_one_thing_in_one_place(scope: str) -> None:
+    found = Counter(
+        key for action in keys.ACTIONS if scope in action.scopes for key in action.keys.split(",")
+    )
+    assert [key for key, count in found.items() if count > 1] == []
+
+
+def test_no_key_is_one_that_plain_terminals_can_not_tell_apart() -> None:
+    used = {key for action in keys.ACTIONS for key in action.keys.split(",")}
+    assert not used & {"ctrl+i", "ctrl+m", "ctrl+j", "ctrl+h", "ctrl+c"}
+
+
+def test_help_tells_every_action() -> None:
+    text = "\n".join(line.text for line in help_lines())
+    for action in keys.ACTIONS:
+        assert action.help in text or action.label in text
+
+
+def test_ids_are_unique() -> None:
+    assert len(keys.BY_ID) == len(keys.ACTIONS)
