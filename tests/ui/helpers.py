@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from triage import times
 from triage.case.model import AlertRow
 from triage.case.read import CaseReader
 from triage.case.schema import connect, next_change, transaction
-from triage.run import Config, Engine, hunt
+from triage.run import Config, Engine
 from triage.sources import Follower
 from triage.ui.app import Console
 from triage.ui.format import clock_time
@@ -40,7 +41,8 @@ def hunt_into(case: Path, logs: Sequence[str], rules: Sequence[Path]) -> None:
     clock = Clock()
     config = Config(tuple(rules), case.parent / "no-exceptions")
     engine = Engine(config, str(case), Follower(list(logs)), clock)
-    list(hunt(engine, lambda _engine: None))
+    for block in engine.follower.poll():
+        engine.take(block)
     engine.writer.set_meta("roots", "\n".join(logs))
     engine.writer.say(engine.state("live"), engine.sources())
     for _left in engine.gather(DEADLINE):
@@ -52,7 +54,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     """Let the app work until ``condition`` holds; fail after the deadline."""
     end = time.monotonic() + DEADLINE
     while not condition():
-        assert time.monotonic() < end, "the console did not get there in time"
+        assert time.monotonic() < end, f"it never came to this:\n{screen_text(pilot.app)}"
         await pilot.pause(0.01)
     await pilot.pause()
 
@@ -87,7 +89,7 @@ async def write(pilot: Pilot[Any], text: str) -> None:
     await settled(pilot)
 
 
-def screen_text(app: Console) -> str:
+def screen_text(app: App[Any]) -> str:
     """The screen as a terminal would show it, without colours."""
     strips = app.screen._compositor.render_strips()  # noqa: SLF001 - the painted screen itself
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)

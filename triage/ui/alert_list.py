@@ -78,10 +78,7 @@ class AlertList(RoleView, can_focus=True):
         place = self.store.place(self.alert_id) if known else None
         if change.reset:
             self._unseen.clear()
-            self.marked = {one for one in self.marked if self.store.place(one) is not None}
-        else:
-            self._note_unseen(change)
-            self.marked = {one for one in self.marked if self.store.place(one) is not None}
+        self.marked = {one for one in self.marked if self.store.place(one) is not None}
         newest_first = self.follow or not (self.touched or self.settled)
         if len(self.store) and newest_first and (change.added or change.reset):
             self._go(self._newest() if self.follow else 0)
@@ -93,10 +90,13 @@ class AlertList(RoleView, can_focus=True):
             self.alert_id = ""
             self.post_message(self.Moved(""))
         self._cursor_before = self.cursor
+        self._note_unseen(change)  # last: what is in sight depends on where we scrolled to
         self.refresh()
         self.post_message(self.Seen())
 
     def _note_unseen(self, change: Change) -> None:
+        if len(change.added) == len(self.store):
+            return  # the first look at the case: all of it is new, and none of it news
         first, last = self._visible()
         for alert_id in change.added[:_MAX_UNSEEN]:
             place = self.store.place(alert_id)
@@ -312,7 +312,7 @@ class AlertList(RoleView, can_focus=True):
         time = moment(row.time).strftime(self._pattern)
         host_width, user_width = (20, 18) if width >= 100 else (12, 10) if width >= 74 else (12, 0)
         count_width = self._count_width
-        fixed = 3 + len(time) + 1 + host_width + 1 + count_width + _STATE_WIDTH
+        fixed = 3 + len(time) + 1 + 1 + host_width + 1 + count_width + _STATE_WIDTH
         fixed += user_width + 1 if user_width else 0
         closed = row.status == "closed"
         text_role = "dim" if closed or row.superseded else ""

@@ -212,7 +212,8 @@ class LinesView(RoleView, can_focus=True):
         self.scroll_to(y=top, animate=False)
         items = [place for place, one in enumerate(self._lines) if one.item]
         if items:
-            goal = len(self._rows) if row >= len(self._rows) - height else top
+            at_end = row > 0 and row >= len(self._rows) - height
+            goal = len(self._rows) if at_end else top
             self.cursor = min(items, key=lambda place: abs(self._first_row[place] - goal))
 
     def find(self, text: str, direction: int) -> bool:
