@@ -20,7 +20,7 @@ from triage.sources import Follower
 def read(paths: list[Path], rule: Path, case: Path) -> tuple[CaseReader, list[AlertDetail]]:
     """The case of some logs and its alerts by time."""
     engine = Engine(Config((rule,), case.parent / "x"), str(case), Follower(paths, once=True))
-    ids = hunt(engine, lambda _: None)
+    ids = hunt(engine, lambda: None)
     reader = CaseReader(engine.writer.connection)
     return reader, [alert for id_ in ids if (alert := reader.alert(id_))]
 
@@ -156,7 +156,7 @@ def test_a_case_still_shows_what_lay_around_when_the_logs_are_gone(tmp_path: Pat
     log = events.write(tmp_path / "log.ndjson", family())
     config = Config((rule,), tmp_path / "x")
     engine = Engine(config, str(tmp_path / "c.triage"), Follower([log], once=True))
-    (id_,) = hunt(engine, lambda _: None)
+    (id_,) = hunt(engine, lambda: None)
     assert list(engine.gather(60)) == [0]
     log.unlink()
     reader = CaseReader(engine.writer.connection)

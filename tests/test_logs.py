@@ -37,7 +37,7 @@ def alerts_by_rule(path: Path, tmp_path: Path) -> tuple[Counter[str], int, list[
     config = Config((bundled("rules"),), tmp_path / "no-exceptions")
     engine = Engine(config, ":memory:", Follower([path], once=True))
     try:
-        found = set(hunt(engine, lambda _: None))
+        found = set(hunt(engine, lambda: None))
         rows = CaseReader(engine.writer.connection).alerts()
         refused = [one.reason for one in engine.follower.sources() if one.state == "refused"]
         return Counter(row.rule_name for row in rows if row.id in found), engine.events, refused

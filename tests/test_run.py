@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests import events
 from triage.case.lock import CaseHeldError, EngineLock
 from triage.case.read import CaseReader
 from triage.case.write import CaseWriter
+from triage.context import around
 from triage.errors import TriageError
 from triage.exceptions import Entry, ExceptionList, Item, append_item, remove_item
 from triage.run import Config, Engine, follow
@@ -277,3 +279,26 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
             return
         pause.wait(0.01)
     pytest.fail("it did not happen")
+
+
+def test_a_file_name_that_is_no_utf8_is_read_and_kept(bench: Bench) -> None:
+    name = os.fsencode(str(bench.logs)) + b"/caf\xe9.ndjson"
+    with open(name, "wb") as log:
+        log.write(events.line(events.start(1, "p1", "chrome.exe")) + b"{broken\n")
+    engine = bench.engine()
+    read_all(engine)
+    engine.writer.say(engine.state("live"), engine.sources())
+    reader = CaseReader(engine.writer.connection)
+    (row,) = reader.alerts()
+    alert = reader.alert(row.id)
+    assert alert is not None
+    assert [event.id for event in around(reader, alert).events] == [alert.matched[0].event.id]
+    assert reader.sources()[0].path == os.fsdecode(name)
+    assert reader.rejects()[0].source == os.fsdecode(name)
+    (doc,) = reader.documents([row.id])
+    assert doc["kibana.alert.ancestors"][0]["index"].endswith("caf\\udce9.ndjson")
+    engine.close()
+    engine = bench.engine()
+    read_all(engine)
+    assert engine.events == 0
+    engine.close()

@@ -11,6 +11,7 @@ from triage.engine.match import host_of, user_of
 from triage.engine.sequence import Match
 from triage.fields import Doc, first_text, values
 from triage.rules import PLACEHOLDER, SEVERITIES, Rule
+from triage.text import encodable
 
 # Fixed for ever: alert ids are made in it, and a case made today is read by tomorrow's triage.
 _NAMESPACE = uuid.UUID("5c0e4f0a-6f7b-5d53-9c5d-7a1f6d1c2b90")
@@ -74,7 +75,7 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
         "kibana.alert.reason": reason,
         "kibana.alert.depth": 1,
         "kibana.alert.ancestors": [
-            {"id": event.id, "type": "event", "index": event.order[2], "depth": 0}
+            {"id": event.id, "type": "event", "index": encodable(event.order[2]), "depth": 0}
             for event in events
         ],
         **_original_event(last.doc),

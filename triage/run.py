@@ -251,7 +251,7 @@ class Engine:
         self.writer.close()
 
 
-def hunt(engine: Engine, progress: Callable[[Engine], None]) -> list[str]:
+def hunt(engine: Engine, progress: Callable[[], None]) -> list[str]:
     """Read everything once; the ids of the alerts that stand at the end, in order of time.
 
     ``progress`` is called after each block. All is read before the first alert is told, since an
@@ -260,7 +260,7 @@ def hunt(engine: Engine, progress: Callable[[Engine], None]) -> list[str]:
     found: set[str] = set()
     for block in engine.follower.poll():
         found.update(engine.take(block).found)
-        progress(engine)
+        progress()
     if confirmed := engine.pass_time(None):
         found.update(confirmed.found)
     rows = CaseReader(engine.writer.connection).alerts()

@@ -68,6 +68,12 @@ def clean_lines(value: str) -> str:
     return "\n".join(clean(line) for line in value.replace("\r\n", "\n").split("\n"))
 
 
+def encodable(text: str) -> str:
+    """``text`` without lone surrogates, such as stand for bytes of a file name that is no UTF-8:
+    each becomes a visible ``\\udcNN``."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def json_line(doc: dict[str, Any]) -> str:
     """A document as one line of JSON, safe to print: what a terminal could obey is ``\\uNNNN``."""
     line = orjson.dumps(doc, default=str).decode()

@@ -41,7 +41,7 @@ def case(tmp_path: Path) -> str:
     path = str(tmp_path / "test.triage")
     config = Config((rule,), tmp_path / "exceptions")
     engine = Engine(config, path, Follower([log], once=True), Clock())
-    assert len(list(hunt(engine, lambda _: None))) == 3
+    assert len(list(hunt(engine, lambda: None))) == 3
     engine.close()
     return path
 

@@ -20,7 +20,7 @@ from triage.case.model import (
     SourceState,
     Tick,
 )
-from triage.case.schema import connect, count
+from triage.case.schema import connect, count, told_path
 from triage.event import Event
 from triage.sources.block import Reject
 
@@ -188,7 +188,7 @@ class CaseReader:
             " WHERE min_time <= ? AND max_time >= ? AND events > 0 ORDER BY min_time",
             (end, start),
         )
-        return [tuple(row[:4]) for row in rows if host in orjson.loads(row[4])]
+        return [(told_path(row[0]), *row[1:4]) for row in rows if host in orjson.loads(row[4])]
 
     # The engine and its rules -------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ class CaseReader:
             "SELECT path, format, state, reason, offset, size, events, rejects FROM source"
             " ORDER BY path"
         )
-        return [SourceState(*row) for row in rows]
+        return [SourceState(told_path(row[0]), *row[1:]) for row in rows]
 
     def rules(self) -> list[RuleState]:
         """The loaded rules by name, each with its alerts and suppressed events."""
@@ -237,7 +237,7 @@ class CaseReader:
             "SELECT source, position, length, reason, excerpt FROM reject ORDER BY id DESC LIMIT ?",
             (limit,),
         )
-        return [Reject(*row) for row in rows]
+        return [Reject(told_path(row[0]), *row[1:]) for row in rows]
 
     def reject_count(self) -> int:
         """How many records could not be read, in all."""
@@ -245,7 +245,8 @@ class CaseReader:
 
     def gaps(self) -> list[tuple[int, str, str]]:
         """Places where a log lost something before it was read: (at ns, source, message)."""
-        return list(self._db.execute("SELECT at, source, message FROM gap ORDER BY id"))
+        rows = self._db.execute("SELECT at, source, message FROM gap ORDER BY id")
+        return [(at, told_path(source), message) for at, source, message in rows]
 
 
 def _alert_row(row: tuple[Any, ...]) -> AlertRow:
@@ -256,4 +257,4 @@ def _alert_row(row: tuple[Any, ...]) -> AlertRow:
 
 def _event(row: Any) -> Event:
     id_, time, tiebreaker, source, position, doc = row
-    return Event(id_, (time, tiebreaker, source, position), orjson.loads(doc))
+    return Event(id_, (time, tiebreaker, told_path(source), position), orjson.loads(doc))

@@ -176,3 +176,17 @@ def count(connection: apsw.Connection, question: str, values: tuple[Any, ...] = 
     """The one number a question is answered with, 0 where there is no answer."""
     row = connection.execute(question, values).fetchone()
     return int(row[0]) if row else 0
+
+
+def stored_path(path: str) -> str | bytes:
+    """A log's path as a value of the database: bytes where its name is no UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
+
+
+def told_path(value: str | bytes) -> str:
+    """The path again, as Python names files."""
+    return os.fsdecode(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,13 +11,22 @@ import orjson
 
 from triage.alert import Alert, alert_id, build
 from triage.case.model import EngineState, SourceState
-from triage.case.schema import MEMORY, connect, count, next_change, transaction
+from triage.case.schema import (
+    MEMORY,
+    connect,
+    count,
+    next_change,
+    stored_path,
+    told_path,
+    transaction,
+)
 from triage.engine.match import BlockResult, Hit, StoredEvent, Suppression
 from triage.engine.sequence import Advance, Match
 from triage.errors import Problem
 from triage.event import Event
 from triage.rules import Rule
 from triage.sources import Block, Position
+from triage.text import encodable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class CaseWriter:
     def positions(self) -> dict[str, Position]:
         """How far each generation of each file was read, by generation."""
         rows = self._db.execute("SELECT generation, state FROM position")
-        return {generation: Position(**orjson.loads(state)) for generation, state in rows}
+        return {generation: Position(**json.loads(state)) for generation, state in rows}
 
     def open_hits(self, rules: Mapping[str, Rule]) -> list[Hit]:
         """The hits of sequences still open; those of rules that changed since are let go."""
@@ -64,7 +74,8 @@ class CaseWriter:
             if rule is None or rule.fingerprint != fingerprint:
                 stale.add((rule_id, fingerprint))
                 continue
-            event = StoredEvent(id_, (time, tiebreaker, source, at), host, doc)
+            order = (time, tiebreaker, told_path(source), at)
+            event = StoredEvent(id_, order, host, doc)
             hits.append(Hit(rule_id, key, tuple(orjson.loads(stages)), event))
         with transaction(self._db):
             self._db.executemany(
@@ -87,7 +98,13 @@ class CaseWriter:
                 self._db.execute(
                     "INSERT OR IGNORE INTO reject (source, position, length, reason, excerpt)"
                     " VALUES (?, ?, ?, ?, ?)",
-                    (reject.source, reject.position, reject.length, reject.reason, reject.excerpt),
+                    (
+                        stored_path(reject.source),
+                        reject.position,
+                        reject.length,
+                        reject.reason,
+                        reject.excerpt,
+                    ),
                 )
             if self._keeps:
                 self._keep(block, result, advance, rules)
@@ -106,14 +123,14 @@ class CaseWriter:
         for message in block.gaps:
             self._db.execute(
                 "INSERT INTO gap (at, source, message) VALUES (?, ?, ?)",
-                (at, block.source, message),
+                (at, stored_path(block.source), message),
             )
         self._processes(result)
         if block.positions:
             self._db.execute(
                 "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    block.source,
+                    stored_path(block.source),
                     block.format,
                     block.positions[0],
                     block.positions[-1],
@@ -143,7 +160,7 @@ class CaseWriter:
             )
         self._db.execute(
             "INSERT OR REPLACE INTO position VALUES (?, ?)",
-            (block.position.generation, orjson.dumps(asdict(block.position)).decode()),
+            (block.position.generation, json.dumps(asdict(block.position))),
         )
 
     def _alerts(
@@ -246,7 +263,7 @@ class CaseWriter:
         time, tiebreaker, source, position = event.order
         self._db.execute(
             "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (event.id, time, tiebreaker, source, position, event.host, event.body),
+            (event.id, time, tiebreaker, stored_path(source), position, event.host, event.body),
         )
 
     def _processes(self, result: BlockResult) -> None:
@@ -298,7 +315,7 @@ class CaseWriter:
                 self._db.execute(
                     "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        source.path,
+                        stored_path(source.path),
                         source.format,
                         source.state,
                         source.reason,
@@ -316,14 +333,20 @@ class CaseWriter:
             self._db.execute("DELETE FROM problem")
             self._db.executemany(
                 "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?)",
-                [(r.rule_id, r.name, r.severity, str(r.path), r.runnable, r.reason) for r in rules],
+                [
+                    (r.rule_id, r.name, r.severity, encodable(r.path), r.runnable, r.reason)
+                    for r in rules
+                ],
             )
             self._db.executemany(
                 'INSERT INTO problem (path, line, "column", severity, message)'
                 " VALUES (?, ?, ?, ?, ?)",
-                [(p.path, p.line, p.column, p.severity, p.message) for p in problems],
+                [
+                    (encodable(p.path), p.line, p.column, p.severity, encodable(p.message))
+                    for p in problems
+                ],
             )
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a fact about the case."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, encodable(value)))

@@ -16,6 +16,7 @@ no place for stands in a top-level table of its own, which Elastic's tools leave
     window = "7d"                       # before the alert, or "alert": the alert's own time
 """
 
+from triage.rules._lint import lint
 from triage.rules._load import load_rules
 from triage.rules._model import (
     PLACEHOLDER,
@@ -47,5 +48,6 @@ __all__ = [
     "Technique",
     "ThreatObject",
     "eql_literal",
+    "lint",
     "load_rules",
 ]

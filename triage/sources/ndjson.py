@@ -106,7 +106,9 @@ def _windows(doc: Doc, winlog: Doc) -> Doc:
         for name in ("name", "id"):
             if name not in host and f"host.{name}" not in doc:
                 host[name] = computer
-    if "host.os.type" not in doc and lookup(host, "os.type") is None:
+    # A record of a Windows log names its channel or provider; no rule matches it without the type.
+    from_log = winlog.get("provider_name") is not None or winlog.get("channel") is not None
+    if from_log and "host.os.type" not in doc and lookup(host, "os.type") is None:
         put(host, "os.type", "windows")
     if "@timestamp" not in doc:
         written = winlog.get("time_created") or lookup(doc, "event.created")

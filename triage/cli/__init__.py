@@ -1,0 +1,48 @@
+"""The commands of triage, a module each: the only place that reads arguments, prints and exits."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from triage import __version__
+from triage.cli import convert, hunt, query, rules, watch
+from triage.cli.common import FAILED, OK, say
+from triage.errors import TriageError
+
+_DESCRIPTION = """\
+Watch endpoint logs live, see alerts as they happen, understand each one in a minute, decide.
+
+  triage watch ./logs      the console: alerts as they happen, with all that is around them
+  triage hunt ./logs       read once, print the alerts as NDJSON
+  triage query EQL ./logs  ask the logs a question
+  triage rules check DIR   what is wrong with rules, and where
+  triage convert ./logs    print the events as ECS NDJSON
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0 done, 2 bad usage or unreadable input."""
+    parser = argparse.ArgumentParser(
+        prog="triage", description=_DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"triage {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for module in (watch, hunt, query, rules, convert):
+        module.register(commands)
+    options = parser.parse_args(arguments)
+    if "command" not in options:
+        parser.print_help()
+        return OK
+    try:
+        code: int = options.command(options)
+    except TriageError as error:
+        say(f"triage: {error}")
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python must not complain of it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    return code

@@ -1,0 +1,120 @@
+"""What several commands share: options, what goes to standard error, and the progress line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from triage import config
+from triage.errors import TriageError
+from triage.run import Config
+from triage.sources import Follower, Reject
+from triage.text import clean
+
+OK, FAILED = 0, 2
+PATHS = "log files and folders (read with all below them); formats are told by content"
+Commands = argparse._SubParsersAction  # what a command registers itself with
+
+
+def command(
+    commands: Commands[argparse.ArgumentParser], name: str, summary: str, description: str
+) -> argparse.ArgumentParser:
+    """A command's own parser; its description is shown as it is written."""
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def rule_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which rules and exceptions are in force."""
+    parser.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="add a folder or file of rules (Elastic's TOML); may be given several times",
+    )
+    parser.add_argument(
+        "--no-bundled-rules", action="store_true", help="do without the rules that came with triage"
+    )
+    parser.add_argument(
+        "--exceptions",
+        type=Path,
+        default=config.exceptions_dir(),
+        metavar="DIR",
+        help="folder of exception lists (default: %(default)s)",
+    )
+
+
+def rule_config(options: argparse.Namespace) -> Config:
+    """Those options as an engine takes them; raises TriageError where they leave no rule."""
+    for path in options.rules:
+        if not path.exists():
+            raise TriageError(f"--rules {path}: there is no such file or folder")
+    bundled = () if options.no_bundled_rules else (config.bundled("rules"),)
+    rules = (*bundled, *options.rules)
+    if not rules:
+        raise TriageError("--no-bundled-rules leaves no rule to run; add some with --rules DIR")
+    return Config(rules, options.exceptions)
+
+
+def say(text: str) -> None:
+    """Tell something on standard error; what it quotes can do the terminal no harm."""
+    for line in text.split("\n"):
+        print(clean(line), file=sys.stderr)
+
+
+def say_reject(reject: Reject) -> None:
+    """Tell of a record that could not be read."""
+    say(f"triage: {reject.source} at {reject.position}: not read: {reject.reason}")
+
+
+def say_refused(follower: Follower, events: int) -> int:
+    """Tell which files were not read; FAILED where nothing could be read at all."""
+    refused = [one for one in follower.sources() if one.state in ("refused", "unreadable")]
+    for one in refused:
+        say(f"triage: {one.path}: not read: {one.reason}")
+    return FAILED if refused and not events else OK
+
+
+class Progress:
+    """A line on standard error, rewritten in place on a terminal, silent elsewhere."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._shown = False
+        self._next = 0.0
+        self._began = time.monotonic()
+
+    def __call__(self, events: int) -> None:
+        """Show how far the reading is, at most five times a second."""
+        now = time.monotonic()
+        if now < self._next or not sys.stderr.isatty():
+            return
+        self._next = now + 0.2
+        sources = self._follower.sources()
+        total = sum(one.size for one in sources)
+        read = sum(
+            one.size if one.state != "reading" else min(one.offset, one.size) for one in sources
+        )
+        share = read / total if total else 1.0
+        left = (now - self._began) / share * (1 - share) if share > 0 else 0.0
+        self.say(f"{share:4.0%}  {events:,} events  about {left:.0f} s left")
+
+    def say(self, text: str) -> None:
+        """Show a line in the place of the last."""
+        if sys.stderr.isatty():
+            self._shown = True
+            print(f"\r\x1b[K{clean(text)}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leave a clean line behind."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = False

@@ -1,0 +1,116 @@
+"""triage watch: follow logs and show the alerts in a console."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from triage import config
+from triage.case.read import CaseReader
+from triage.cli.common import OK, PATHS, Commands, command, rule_config, rule_options, say
+from triage.errors import TriageError
+from triage.run import EngineProcess, follow, stop_on_signals, wall_clock
+
+_DESCRIPTION = """\
+Follow log files and folders, run the detection rules over them and show the alerts in a console.
+
+What exists is read first, then what is appended, new files and rotated ones. All that is found and
+decided is kept in one case file; start the command again and it goes on where it was. The logs are
+only ever read.
+
+  triage watch ./logs
+  triage watch ./logs --rules ./my-rules --case incident-42.triage
+  triage watch ./logs --headless --case night.triage     the engine alone; open the console later
+"""
+
+
+def register(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    watch = command(commands, "watch", "follow logs and open the console", _DESCRIPTION)
+    watch.add_argument("paths", nargs="+", metavar="PATH", help=PATHS)
+    rule_options(watch)
+    watch.add_argument(
+        "--case",
+        metavar="FILE",
+        help="the case file (default: one in the user's state folder, named after the logs)",
+    )
+    watch.add_argument(
+        "--headless", action="store_true", help="run the engine alone, without a console"
+    )
+    watch.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
+    watch.add_argument(
+        "--user",
+        metavar="NAME",
+        default=_user(),
+        help="who decides, as the case records it (default: %(default)s)",
+    )
+    watch.add_argument(
+        "--themes", metavar="DIR", type=Path, help="a folder with more themes (*.toml)"
+    )
+    watch.set_defaults(command=_watch)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "analyst"
+
+
+def _watch(options: argparse.Namespace) -> int:
+    settings = rule_config(options)
+    roots = [str(path) for path in options.paths]
+    case = options.case or str(_default_case(roots))
+    if options.headless:
+        stop = threading.Event()
+        stop_on_signals(stop, attached=options.attached)
+        if not options.attached:
+            say(f"triage: following {', '.join(roots)} into {case}; Ctrl+C stops")
+        follow(settings, case, roots, stop)
+        return OK
+    for root in roots:
+        if not os.path.lexists(root):
+            raise TriageError(f"{root}: there is no such file or folder; give a log or a folder")
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        raise TriageError("the console needs a terminal; use `triage watch --headless` or `hunt`")
+    from triage.ui import run_console  # only a console needs a screen: it costs half a second
+
+    CaseReader(case).close()  # a case that cannot be used is said here, before the screen is taken
+    engine = EngineProcess(_engine_arguments(options, case), Path(f"{case}-engine.log"))
+    engine.start()
+    try:
+        run_console(
+            case,
+            roots=roots,
+            exceptions=options.exceptions,
+            themes=[path for path in (config.themes_dir(), options.themes) if path],
+            engine=engine,
+            who=options.user,
+            clock=wall_clock,
+        )
+    finally:
+        engine.stop()
+    return OK
+
+
+def _engine_arguments(options: argparse.Namespace, case: str) -> list[str]:
+    arguments = ["--case", case, "--exceptions", str(options.exceptions)]
+    for path in options.rules:
+        arguments += ["--rules", str(path)]
+    if options.no_bundled_rules:
+        arguments.append("--no-bundled-rules")
+    return [*arguments, "--", *options.paths]
+
+
+def _default_case(roots: Sequence[str]) -> Path:
+    """One case for each set of logs, named after the first of them."""
+    places = sorted(os.path.abspath(root) for root in roots)
+    mark = hashlib.blake2b("\n".join(places).encode("utf-8", "surrogateescape"), digest_size=4)
+    name = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(places[0]).name) or "logs"
+    return config.cases_dir() / f"{name}-{mark.hexdigest()}.triage"
