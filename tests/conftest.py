@@ -16,7 +16,7 @@ for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL", "TEXTUAL_DRIVER", "FORCE_CO
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared test data; the test is skipped where it is absent."""
-    folder = Path(os.environ.get("TRIAGE_SHARED", ROOT.parent / "shared"))
+    folder = Path(os.environ.get("TRIAGE_SHARED") or ROOT.parent / "shared")
     if not (folder / "README.md").is_file():
         pytest.skip(f"shared test data is absent ({folder}); set TRIAGE_SHARED to its folder")
     return folder

@@ -26,11 +26,11 @@ class Terminal:
     ) -> None:
         """``size``: columns and rows."""
         self.output = bytearray()
+        columns, rows = size
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execvpe(command[0], list(command), {**os.environ, **(env or {})})  # noqa: S606 - the test's own command
-        columns, rows = size
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def __enter__(self) -> Terminal:
         return self

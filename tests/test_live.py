@@ -34,6 +34,7 @@ def delays(folder: Path, lines: int) -> list[float]:
     taken: list[float] = []
     with Terminal(watch(folder), env={"TERM": "xterm-256color"}) as terminal:
         terminal.until("live")
+        terminal.press("F")  # keep the newest row in sight
         for number in range(lines):
             terminal.read(chance.uniform(0.0, 0.4))
             host = f"pc-live-{number:03d}"
