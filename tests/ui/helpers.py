@@ -91,7 +91,7 @@ async def write(pilot: Pilot[Any], text: str) -> None:
 
 def screen_text(app: App[Any]) -> str:
     """The screen as a terminal would show it, without colours."""
-    strips = app.screen._compositor.render_strips()  # noqa: SLF001 - the painted screen itself
+    strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
 

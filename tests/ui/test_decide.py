@@ -27,7 +27,7 @@ Make = Callable[..., Console]
 
 
 def toasts(app: Console) -> str:
-    return "\n".join(note.message for note in app._notifications)  # noqa: SLF001 - what is shown
+    return "\n".join(note.message for note in app._notifications)
 
 
 async def test_acknowledge_and_undo(console: Make, case: Path) -> None:

@@ -67,7 +67,7 @@ def test_tells_listeners_what_is_new() -> None:
 
 @pytest.mark.parametrize("sort", ["newest", "severity"])
 def test_a_hundred_thousand_rows_are_quick(sort: str) -> None:
-    chance = random.Random(7)  # noqa: S311 - a load, not a secret
+    chance = random.Random(7)
     store = AlertStore()
     store.set_sort(sort)
     store.update(row(n, time=chance.randrange(10**9)) for n in range(100_000))

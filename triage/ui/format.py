@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -68,6 +69,12 @@ def size(count: int | None) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """``1 alert``, ``1,204 alerts``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def shown_path(path: str) -> str:
+    """A path as one would type it here: relative where it lies below the working folder."""
+    below = f"{os.getcwd()}{os.sep}"
+    return path.removeprefix(below)
 
 
 def short_host(name: str) -> str:

@@ -7,6 +7,7 @@ roles their colours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,11 +90,13 @@ def field(
 
 
 def paragraphs(text: str, role: str = "", indent: int = 0) -> list[Line]:
-    """A text of several lines; blank lines are kept, single ones."""
+    """A text of several paragraphs, parted by blank lines; each is wrapped anew."""
     found: list[Line] = []
-    for row in text.replace("\r\n", "\n").strip().split("\n"):
-        if row.strip() or (found and found[-1].parts):
-            found.append(line((" " * indent + row.rstrip(), role), indent=indent))
+    for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").strip()):
+        joined = " ".join(block.split())
+        if joined:
+            found += [BLANK] if found else []
+            found.append(line((" " * indent + joined, role), indent=indent))
     return found
 
 

@@ -96,7 +96,7 @@ class LinesView(RoleView, can_focus=True):
 
         Without it the cursor begins at the item ``start``, which is brought into the middle.
         """
-        before = self.item
+        before = self.item if keep else None
         self._lines = tuple(lines)
         self._layout_rows(force=True)
         if not keep:

@@ -9,7 +9,7 @@ from triage import times
 from triage.context import describe
 from triage.event import Event
 from triage.fields import flatten
-from triage.ui.format import moment, time_pattern
+from triage.ui.format import moment, shown_path, time_pattern
 from triage.ui.lines import BLANK, Item, Line, Page, line
 from triage.ui.subject import Subject
 
@@ -24,7 +24,10 @@ def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:
     lines: list[Line] = []
     if around.truncated:
         lines.append(line((f"{around.truncated:,} further events are not shown", "warn")))
-    lines.extend(line((f"not read again: {reason}", "warn"), indent=2) for reason in around.missing)
+    lines.extend(
+        line((f"not read again: {shown_path(reason)}", "warn"), indent=2)
+        for reason in around.missing
+    )
     lines.extend(_one(event, pattern, event.id in matched) for event in around.events)
     lines += [BLANK, line(("▶ matched by the rule   + wider   - narrower   ⏎ whole event", "dim"))]
     start = subject.alert.matched[0].event.id if subject.alert.matched else ""
@@ -56,7 +59,7 @@ def document(event: Event) -> list[Line]:
     flat = flatten(event.doc)
     width = min(36, max((len(name) for name in flat), default=0)) + 2
     lines = [
-        line(("source    ", "label"), event.order[2], indent=10),
+        line(("source    ", "label"), shown_path(event.order[2]), indent=10),
         line(("position  ", "label"), str(event.order[3])),
         line(("event id  ", "label"), event.id),
         BLANK,

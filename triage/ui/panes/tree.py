@@ -20,7 +20,7 @@ def build(subject: Subject, unfolded: frozenset[str]) -> Iterator[Page]:
         return
     lines = [*_lines(root, "", "", unfolded), BLANK]
     lines.append(line(("▶ this alert   ⚑ has alerts   ⏎ unfolds or shows the process", "dim")))
-    yield Page(tuple(lines))
+    yield Page(tuple(lines), start=_key(_subject(root)))
 
 
 def _lines(node: ProcessNode, lead: str, stem: str, unfolded: frozenset[str]) -> Iterator[Line]:
@@ -29,12 +29,12 @@ def _lines(node: ProcessNode, lead: str, stem: str, unfolded: frozenset[str]) ->
     shown, hidden = _folded(node, unfolded)
     last = len(shown) - 1 if not hidden else len(shown)
     for place, child in enumerate(shown):
-        branch, below = ("└─ ", "   ") if place == last else ("├─ ", "│  ")
+        branch, below = ("└ ", "  ") if place == last else ("├ ", "│ ")
         yield from _lines(child, stem + branch, stem + below, unfolded)
     if hidden:
         key = f"fold {_key(node)}"
         what = f"… {plural(hidden, 'more process', 'more processes')}"
-        yield Line(((stem + "└─ ", "dim"), (what, "link")), Item("fold", key))
+        yield Line(((stem + "└ ", "dim"), (what, "link")), Item("fold", key))
 
 
 def _folded(node: ProcessNode, unfolded: frozenset[str]) -> tuple[list[ProcessNode], int]:
@@ -50,6 +50,17 @@ def _folded(node: ProcessNode, unfolded: frozenset[str]) -> tuple[list[ProcessNo
             room -= 1
     shown = [one for one in children if id(one) in needed]
     return shown, len(children) - len(shown)
+
+
+def _subject(node: ProcessNode) -> ProcessNode:
+    """The alert's own process below ``node``; the node itself where it is not there."""
+    stack = [node]
+    while stack:
+        one = stack.pop()
+        if one.role == "subject":
+            return one
+        stack.extend(one.children)
+    return node
 
 
 def _key(node: ProcessNode) -> str:
@@ -69,8 +80,8 @@ def _one(node: ProcessNode, lead: str) -> Line:
         when += f"–{clock_time(process.end)}"
     flag = f" ⚑{node.alerts if node.alerts > 1 else ''}" if node.alerts and not subject else ""
     parts = [
-        (lead[:-3] + lead[-3:].replace("─ ", "─▶") if subject and lead else lead, "dim"),
-        ("▶ " if subject and not lead else "", "subject"),
+        (lead, "dim"),
+        ("▶ " if subject else "", "subject"),
         (process.name or "?", role),
         (f" {process.pid}" if process.pid else "", "dim"),
         (flag, "warn"),

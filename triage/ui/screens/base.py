@@ -16,6 +16,7 @@ class ConsoleScreen(Screen[None]):
     def say(self, text: str, severity: str = "information") -> None:
         """A toast; its text may quote a log or a file."""
         kind = severity if severity in ("warning", "error") else "information"
+        self.app.clear_notifications()  # the last word counts; a pile of them hides the list
         self.app.notify(
             clean(text, 300),
             severity=kind,  # type: ignore[arg-type] # narrowed by the line above

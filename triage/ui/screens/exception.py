@@ -9,6 +9,7 @@ from pathlib import Path
 
 import apsw
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
@@ -26,7 +27,7 @@ from triage.exceptions import (
 )
 from triage.text import clean
 from triage.ui import keys
-from triage.ui.bars import KeyBar
+from triage.ui.bars import Bar, KeyBar, Segment
 from triage.ui.desk import Desk
 from triage.ui.draft import (
     EXPIRIES,
@@ -46,7 +47,7 @@ from triage.ui.lines import Item as LineItem
 from triage.ui.lines import Line, line
 from triage.ui.lines_view import LinesView
 from triage.ui.screens.dialogs import Choice, Option
-from triage.ui.screens.exception_lines import editor_lines
+from triage.ui.screens.exception_lines import editor_lines, summary
 
 _DEBOUNCE = 0.15  # seconds after the last key
 
@@ -106,7 +107,9 @@ class ExceptionEditor(Screen[str]):
         name = clean(self._rows[0].rule_name, 120)
         view.border_title = Content(f"False positive → exception for “{name}”")
         yield view
-        yield TextInput(id="value")
+        with Horizontal(id="ask"):
+            yield Bar(id="question")
+            yield TextInput(id="value")
         yield KeyBar(keys.footer(["editor"]))
 
     def on_mount(self) -> None:
@@ -180,7 +183,7 @@ class ExceptionEditor(Screen[str]):
         return self._desk.exceptions / name
 
     def _show(self) -> None:
-        width = max(40, self.size.width - 4)
+        width = max(40, self.size.width - 5)  # frame, padding, scrollbar
         lines: list[Line] = []
         if self._hint:
             lines.append(line((self._hint, "warn")))
@@ -191,6 +194,8 @@ class ExceptionEditor(Screen[str]):
                 self.draft, self.found, self._path, self._desk.who, self._desk.clock(), width
             )
         self._view.show(lines)
+        # On a small screen the preview lies below the edge; its sum never does.
+        self._view.border_subtitle = Content(summary(self.found) if self.found else "")
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -225,7 +230,7 @@ class ExceptionEditor(Screen[str]):
             place = EXPIRIES.index(self.draft.expiry)
             self._change(replace(self.draft, expiry=EXPIRIES[(place + 1) % len(EXPIRIES)]))
         elif item.kind == "reason":
-            self._ask(item, "why this is benign, for whoever reads it in a year", self.draft.reason)
+            self._ask(item, "Why is this benign?", self.draft.reason)
         elif item.kind == "add":
             self._add()
 
@@ -247,7 +252,10 @@ class ExceptionEditor(Screen[str]):
     def _ask(self, item: LineItem, hint: str, value: str) -> None:
         self._editing = item
         field = self.query_one("#value", TextInput)
-        field.placeholder = clean(hint, 100)
+        asked = Segment(((clean(hint, 60), "accent"),))
+        question = self.query_one("#question", Bar)
+        question.show([asked])
+        question.styles.width = asked.width + 2
         # What can not be typed can not be edited: it becomes the wildcard for one character.
         field.value = "".join(char if char.isprintable() else "?" for char in value)
         field.cursor_position = len(field.value)
@@ -327,7 +335,7 @@ class ExceptionEditor(Screen[str]):
         if not self.draft.ticked:
             return "Tick at least one line: an exception without any would hide everything."
         if not self.draft.reason:
-            self._ask(LineItem("reason", "reason"), "why this is benign: required", "")
+            self._ask(LineItem("reason", "reason"), "Why is this benign?", "")
             return "A reason is required."
         if found.wide and not self.draft.has_identity and self._warned != self.draft:
             self._warned = self.draft

@@ -8,7 +8,16 @@ from pathlib import Path
 from triage.case.model import AlertRow
 from triage.text import clean
 from triage.ui.draft import DAY, Condition, Draft, Preview
-from triage.ui.format import cut_middle, day_time, fit, moment, plural, state_word, time_pattern
+from triage.ui.format import (
+    cut_middle,
+    day_time,
+    fit,
+    moment,
+    plural,
+    shown_path,
+    state_word,
+    time_pattern,
+)
 from triage.ui.lines import BLANK, Item, Line, line
 
 _LISTED = 200  # suppressed alerts listed one by one
@@ -79,8 +88,15 @@ def _settings(draft: Draft, path: Path | None, who: str, now: int, width: int) -
     yield line((" Author   ", "label"), who)
     if path is not None:
         news = "1 entry is added" if path.exists() else "a new list"
-        shown = cut_middle(clean(path), max(20, width - 12 - len(news)))
+        shown = cut_middle(clean(shown_path(str(path))), max(20, width - 12 - len(news)))
         yield line((" File     ", "label"), shown, (f"  {news}", "dim"), indent=10)
+
+
+def summary(found: Preview) -> str:
+    """What the draft would hide, in a few words."""
+    if found.problem:
+        return clean(found.problem, 70)
+    return f"suppresses {len(found.suppressed)} of this rule's {plural(found.total, 'alert')}"
 
 
 def _preview(draft: Draft, found: Preview | None) -> Iterator[Line]:
@@ -99,10 +115,7 @@ def _preview(draft: Draft, found: Preview | None) -> Iterator[Line]:
     some = len(gone)
     yield line(
         (" Preview  ", "label"),
-        (
-            f"suppresses {some} of this rule's {plural(found.total, 'alert')}",
-            "match" if some else "warn",
-        ),
+        (summary(found), "match" if some else "warn"),
         (f" ({split})" if split else "", ""),
         (f" · {plural(found.others, 'alert')} of other rules", "warn" if found.others else "dim"),
         indent=10,

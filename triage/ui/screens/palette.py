@@ -29,6 +29,7 @@ class Palette(ModalScreen[str]):
     def __init__(self, actions: Sequence[Action]) -> None:
         super().__init__()
         self._actions = tuple(actions)
+        self._shown_for = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -66,9 +67,15 @@ class Palette(ModalScreen[str]):
         ]
 
     def on_input_changed(self, event: TextInput.Changed) -> None:
-        self._list.show(self._found(event.value), keep=False)
+        self._narrow(event.value)
 
-    def on_input_submitted(self) -> None:
+    def _narrow(self, text: str) -> None:
+        if text != self._shown_for:
+            self._shown_for = text
+            self._list.show(self._found(text), keep=False)
+
+    def on_input_submitted(self, event: TextInput.Submitted) -> None:
+        self._narrow(event.value)  # enter can overtake the news of the last letter
         item = self._list.item
         self.dismiss(item.value.method if item else "")
 

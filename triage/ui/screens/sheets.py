@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from triage import guide
 from triage.case.model import AlertDetail, EngineState, Process, RuleState
 from triage.case.read import CaseReader
 from triage.errors import Problem
 from triage.fields import first_text, values
 from triage.ui import keys
 from triage.ui.filtering import FIELDS
-from triage.ui.format import day_time, full_time, plural, size
+from triage.ui.format import day_time, full_time, plural, shown_path, size
 from triage.ui.lines import BLANK, Item, Line, field, heading, line, paragraphs
 from triage.ui.panes.related import as_json
 
@@ -99,7 +100,8 @@ def _problems(problems: Sequence[Problem]) -> Iterator[Line]:
     if not problems:
         yield line(("  none", "good"))
     for one in problems:
-        place = f"{one.path}:{one.line}:{one.column}" if one.line else one.path
+        path = shown_path(one.path)
+        place = f"{path}:{one.line}:{one.column}" if one.line else path
         role = "bad" if one.severity == "error" else "warn"
         item = Item("file", f"{place} {one.message}", one.path, str(one))
         yield Line((("  ✗ " if role == "bad" else "  ! ", role), (place, "accent")), item, 4)
@@ -116,13 +118,15 @@ def _sources(case: CaseReader) -> Iterator[Line]:
     yield heading("Logs", str(len(sources)))
     for one in sources:
         bad = one.state in ("unreadable", "refused", "gone")
-        done = f"{100 * one.offset // one.size} %" if one.size else "empty"
+        done = size(one.size)
+        if one.state == "reading" and one.size:
+            done = f"{100 * one.offset // one.size} % of {done}"
         yield Line(
             (
                 ("  ✗ " if bad else "  ● ", "bad" if bad else "good"),
-                (one.path, ""),
+                (shown_path(one.path), ""),
                 (f"  {one.format or 'unknown format'}", "accent"),
-                (f"  {one.state}  {done} of {size(one.size)}", "dim"),
+                (f"  {one.state}  {done}", "dim"),
                 (f"  {plural(one.events, 'event')}", ""),
                 (f"  {one.rejects:,} unreadable" if one.rejects else "", "warn"),
             ),
@@ -147,7 +151,7 @@ def _rejects(case: CaseReader) -> Iterator[Line]:
         yield Line(
             (
                 ("  ! ", "warn"),
-                (f"{one.source} at {one.position:,}", "accent"),
+                (f"{shown_path(one.source)} at {one.position:,}", "accent"),
                 (f"  {size(one.length)}  ", "dim"),
                 (one.reason, ""),
             ),
@@ -187,7 +191,9 @@ def _gaps(case: CaseReader) -> Iterator[Line]:
     if gaps:
         yield heading("Gaps", "a log lost something before it was read")
     for at, source, message in gaps:
-        yield line((f"  {day_time(at)}  ", "dim"), (source, "accent"), f"  {message}", indent=4)
+        yield line(
+            (f"  {day_time(at)}  ", "dim"), (shown_path(source), "accent"), f"  {message}", indent=4
+        )
 
 
 def rule_lines(alert: AlertDetail, path: str) -> list[Line]:
@@ -196,7 +202,7 @@ def rule_lines(alert: AlertDetail, path: str) -> list[Line]:
     lines = [
         field("rule", alert.row.rule_name),
         field("id", alert.row.rule_id),
-        field("file", path or "-"),
+        field("file", shown_path(path) or "-", copy=path),
         field(
             "type",
             first_text(doc, "kibana.alert.rule.type"),
@@ -214,14 +220,16 @@ def rule_lines(alert: AlertDetail, path: str) -> list[Line]:
     for place, text in enumerate(str(query).strip("\n").split("\n")):
         indent = len(text) - len(text.lstrip()) + 4
         lines.append(Line((("  " + text, ""),), item if place == 0 else None, indent))
-    for title, name in (
-        ("What it is about", "kibana.alert.rule.description"),
-        ("Guide", "kibana.alert.rule.note"),
-        ("Setup", "kibana.alert.rule.setup"),
-    ):
-        text = first_text(doc, name)
-        if text:
-            lines += [BLANK, heading(title), *paragraphs(text, indent=2)]
+    description = first_text(doc, "kibana.alert.rule.description")
+    if description:
+        lines += [BLANK, heading("What it is about"), *paragraphs(description, indent=2)]
+    note, setup = (first_text(doc, f"kibana.alert.rule.{name}") for name in ("note", "setup"))
+    for section in guide.steps(note, setup).sections:
+        lines += [BLANK, heading(section.title or "Guide")]
+        lines += paragraphs(section.text, indent=2)
+        for depth, text in section.bullets:
+            lead = "  " * (depth + 1)
+            lines.append(line((lead + "• ", "dim"), text, indent=len(lead) + 2))
     return lines
 
 
@@ -230,7 +238,10 @@ def raw_lines(alert: AlertDetail) -> list[Line]:
     lines: list[Line] = []
     for one in alert.matched:
         lines.append(
-            heading(f"Event {one.stage + 1}", f"{one.event.order[2]} at {one.event.order[3]:,}")
+            heading(
+                f"Event {one.stage + 1}",
+                f"{shown_path(one.event.order[2])} at {one.event.order[3]:,}",
+            )
         )
         text = as_json(one.event)
         for place, row in enumerate(text.split("\n")):
