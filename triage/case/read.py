@@ -61,9 +61,21 @@ class CaseReader:
 
     def alerts(self, after: int = 0) -> list[AlertRow]:
         """The alerts whose rows changed after change number ``after``, oldest change first."""
+        if not after:
+            # All of them: one pass over the table. By the index it takes twenty times as long.
+            everything = self._db.execute(f"SELECT {_ROW} FROM alert NOT INDEXED")  # noqa: S608 - own columns
+            return sorted(map(_alert_row, everything), key=lambda row: row.change)
         rows = self._db.execute(
             f"SELECT {_ROW} FROM alert WHERE change > ? ORDER BY change",  # noqa: S608 - own columns
             (after,),
+        )
+        return [_alert_row(row) for row in rows]
+
+    def alerts_on(self, host: str, limit: int) -> list[AlertRow]:
+        """The newest alerts on a host, newest first."""
+        rows = self._db.execute(
+            f"SELECT {_ROW} FROM alert WHERE host = ? ORDER BY time DESC LIMIT ?",  # noqa: S608 - own columns
+            (host, limit),
         )
         return [_alert_row(row) for row in rows]
 

@@ -11,6 +11,7 @@ from triage.case.model import AlertDetail, AlertRow
 from triage.case.read import CaseReader
 
 T = TypeVar("T")
+_NEIGHBOURS = 200  # of the host's other alerts, the newest that are looked at
 WINDOWS = tuple(minutes * 60 * times.SECOND for minutes in (1, 5, 15, 60, 1440))
 
 
@@ -98,8 +99,7 @@ class Subject:
 
     def _others(self, case: CaseReader) -> tuple[tuple[AlertRow, tuple[str, ...]], ...]:
         row = self.alert.row
-        found = [one for one in case.alerts() if one.host == row.host and one.id != row.id]
-        found = sorted(found, key=lambda one: -one.time)[:200]
+        found = [one for one in case.alerts_on(row.host, _NEIGHBOURS) if one.id != row.id]
         by_rule: dict[str, tuple[str, ...]] = {}
         result: list[tuple[AlertRow, tuple[str, ...]]] = []
         for one in found:
@@ -155,6 +155,7 @@ class Subjects:
         for known in reversed(self._found.values()):
             same = known.alert.row.id == fresh.alert.row.id and known.window == fresh.window
             if same and known.matched_ids == fresh.matched_ids:
+                fresh._neighbours = known._neighbours
                 fresh._around = known._around
                 fresh._tree = known._tree
                 return

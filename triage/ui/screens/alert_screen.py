@@ -289,7 +289,7 @@ class AlertScreen(ConsoleScreen):
 
         async def run(method: str | None) -> None:
             if method:
-                await self.run_action(method)
+                await self.do(method)
 
         self.app.push_screen(Palette(actions), run)
 

@@ -24,6 +24,11 @@ class ConsoleScreen(Screen[None]):
             timeout=6 if kind == "information" else 10,
         )
 
+    async def do(self, method: str) -> None:
+        """Do an action of the key table: the screen's own, else that of what has the focus."""
+        own = method.startswith("app.") or hasattr(self, f"action_{method}")
+        await (self if own or self.focused is None else self.focused).run_action(method)
+
     async def on_key_bar_clicked(self, message: KeyBar.Clicked) -> None:
         message.stop()
-        await self.run_action(message.action.method)
+        await self.do(message.action.method)
