@@ -1,4 +1,4 @@
-"""Which steps of which rules can an event touch? Rules by the category their steps ask for."""
+"""Which steps of which rules can an event touch? Rules by what their conditions demand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from triage.engine.gates import bits, branches, demand_of, name_of
 from triage.eql import compile_stage
-from triage.fields import Doc, values
+from triage.eql.tree import AllOf, Leaf, Tree, tree_fields
+from triage.fields import Doc
 
 UNTIL = -1  # the stage number of a sequence's `until`
 
@@ -15,6 +17,10 @@ UNTIL = -1  # the stage number of a sequence's `until`
 class Condition(Protocol):
     """A compiled stage of a query, as triage.eql gives it."""
 
+    @property
+    def categories(self) -> frozenset[str] | None: ...
+    @property
+    def tree(self) -> Tree: ...
     def matches(self, doc: Doc) -> bool: ...
     def keys(self, doc: Doc) -> list[tuple[Any, ...]]: ...
 
@@ -38,7 +44,7 @@ class RuleLike(Protocol):
 ExceptedRule = tuple[RuleLike, Sequence[tuple[str, Callable[[Doc], bool]]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One stage of one rule, ready to be tried on events."""
 
@@ -47,16 +53,39 @@ class Step:
     condition: Condition
     # The rule's exceptions, each with the id of its item; one that holds keeps the event from here.
     exceptions: tuple[tuple[str, Callable[[Doc], bool]], ...]
+    # Whether it can wait: nothing comes of it until an event has filled the rule's first stage.
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The steps of one rule that can wait, and what sets them going."""
+
+    rule_id: str
+    maxspan: int | None  # ns
+    waiting: int  # mask of its steps that wait
+    every: int  # mask of all its steps
 
 
 class StepIndex:
-    """The steps of all runnable rules, found by an event's category."""
+    """The steps of all runnable rules, found by what an event holds.
 
-    def __init__(self, rules: Iterable[ExceptedRule]) -> None:
-        # category field -> category -> steps, and the steps that take any event
-        self._fields: dict[str, tuple[dict[str, list[Step]], list[Step]]] = {}
+    A step is one bit or, where its condition has alternatives, several; masks are sets of bits.
+    """
+
+    def __init__(self, rules: Iterable[ExceptedRule], *, waits: bool = True) -> None:
+        """``waits``: whether later stages of sequences wait for the first."""
+        self.steps: list[Step] = []  # by bit; a step with alternatives is there several times
+        self.plans: dict[str, Plan] = {}  # of the rules with steps that wait, by id
+        self.waiting = 0  # mask of all steps that wait
+        self._waits = waits
+        self._trees: list[Tree] = []
         for rule, exceptions in rules:
             self._add(rule, tuple(exceptions))
+        self.every = (1 << len(self.steps)) - 1
+        demands = self._demands()
+        self.fields = tuple(demands)  # every field that a step demands something of
+        self.demands = tuple(demands.values())
 
     def _add(
         self, rule: RuleLike, exceptions: tuple[tuple[str, Callable[[Doc], bool]], ...]
@@ -64,23 +93,55 @@ class StepIndex:
         stages = list(enumerate(rule.query.stages))
         if rule.query.until is not None:
             stages.append((UNTIL, rule.query.until))
-        by_category, any_event = self._fields.setdefault(rule.event_category_field, ({}, []))
+        # Steps of a sequence wait for its first stage; not where that must be missing, nor where
+        # an exception is to be counted whatever comes of it.
+        can_wait = (
+            self._waits
+            and rule.query.kind == "sequence"
+            and not rule.query.stages[0].missing
+            and not exceptions
+        )
+        first, waiting = len(self.steps), 0
         for number, stage in stages:
             condition = compile_stage(stage, category_field=rule.event_category_field)
-            step = Step(rule.rule_id, number, condition, exceptions)
-            if condition.categories is None:
-                any_event.append(step)
-                continue
-            for category in condition.categories:
-                by_category.setdefault(category, []).append(step)
+            waits = can_wait and number != 0
+            step = Step(rule.rule_id, number, condition, exceptions, waits)
+            tree = _with_category(condition.tree, condition.categories, rule.event_category_field)
+            for branch in branches(tree):
+                if waits:
+                    waiting |= 1 << len(self.steps)
+                self.steps.append(step)
+                self._trees.append(branch)
+        if waiting:
+            every = (1 << len(self.steps)) - (1 << first)
+            plan = Plan(rule.rule_id, rule.query.maxspan, waiting, every)
+            self.plans[rule.rule_id] = plan
+            self.waiting |= waiting
 
-    def candidates(self, doc: Doc) -> Iterable[Step]:
-        """The steps that ask for one of the event's categories, and those that ask for none."""
-        for field, (by_category, any_event) in self._fields.items():
-            seen: set[int] = set()
-            for category in values(doc, field):
-                for step in by_category.get(category, ()) if isinstance(category, str) else ():
-                    if id(step) not in seen:
-                        seen.add(id(step))
-                        yield step
-            yield from any_event
+    def _demands(self) -> dict[str, list[tuple[Tree, int]]]:
+        """For each field what is demanded of it, and the mask of the steps that do."""
+        demands: dict[str, dict[str, tuple[Tree, int]]] = {}
+        for bit, tree in enumerate(self._trees):
+            for field in set(tree_fields(tree)):
+                demand = demand_of(tree, field)
+                if demand is not None:
+                    known = demands.setdefault(field, {})
+                    name = name_of(demand)
+                    known[name] = (demand, known.get(name, (demand, 0))[1] | 1 << bit)
+        return {field: list(known.values()) for field, known in demands.items()}
+
+    def of(self, mask: int) -> Iterable[Step]:
+        """The steps of a mask, each once, in the order of the rules."""
+        return dict.fromkeys(self.steps[bit] for bit in bits(mask))
+
+
+def _with_category(tree: Tree, categories: frozenset[str] | None, field: str) -> Tree:
+    if categories is None:
+        return tree
+
+    def test(value: Any) -> bool:
+        found = value if value.__class__ is list else (value,)
+        return any(one.__class__ is str and one in categories for one in found)
+
+    leaf = Leaf((field,), test, f"category {sorted(categories)} of {field}")
+    return AllOf((leaf, *tree.members)) if isinstance(tree, AllOf) else AllOf((leaf, tree))

@@ -27,7 +27,7 @@ from triage.eql.nodes import (
     is_constant,
 )
 from triage.eql.patterns import TextTest, has_wildcard, wildcard_test
-from triage.eql.tree import AllOf, AnyOf, Fixed, Leaf, Negation, Tree, combinations
+from triage.eql.tree import AllOf, AnyOf, Fixed, Leaf, Need, Negation, Tree, combinations
 from triage.eql.values import (
     FLIPPED,
     FieldTypes,
@@ -76,15 +76,18 @@ class _Builder:
                 return self._comparison(node)
             case Membership(value=Field(name=name), items=items):
                 self._only_constants(items)
-                return self._leaf(node, name, _each(self._member_test(name, node)))
+                test = _each(self._member_test(name, node))
+                return self._leaf(node, name, test, self._member_need(name, node))
             case Membership(items=items):
                 self._only_constants(items)
             case Match(value=Field(name=name)):
-                return self._leaf(node, name, _each(_as_text(text_test(node, self._source))))
+                test = _each(_as_text(text_test(node, self._source)))
+                return self._leaf(node, name, test, _pattern_need(node))
             case Call(args=(Field(name=name), *rest)) if all(map(is_constant, rest)):
-                test = self._call_test(node, [self._evaluator(arg).constant() for arg in rest])
-                if test is not None:
-                    return self._leaf(node, name, _each(test))
+                constants = [self._evaluator(arg).constant() for arg in rest]
+                value_test = self._call_test(node, constants)
+                if value_test is not None:
+                    return self._leaf(node, name, _each(value_test), _call_need(node, constants))
         return self._scripted(node)
 
     def _evaluator(self, node: Node) -> Evaluator:
@@ -93,8 +96,10 @@ class _Builder:
     def _text(self, node: Node) -> str:
         return one_line(self._source.text[node.start : node.end])
 
-    def _leaf(self, node: Node, name: str, test: Callable[[Any], bool]) -> Leaf:
-        return Leaf((name,), test, self._text(node))
+    def _leaf(
+        self, node: Node, name: str, test: Callable[[Any], bool], need: Need | None = None
+    ) -> Leaf:
+        return Leaf((name,), test, self._text(node), need)
 
     def _scripted(self, node: Node) -> Tree:
         """A test whose operands are expressions: any combination of the fields' values passes."""
@@ -129,7 +134,9 @@ class _Builder:
             test = self._field_test(left.name, "==" if op == "!=" else op, value)
             if op == "!=":
                 return self._leaf(node, left.name, _none(test))
-            return self._leaf(node, left.name, _each(test))
+            plain = op == "==" and value.__class__ is str and not self._mapped(left.name)
+            need = Need((fold(value),)) if plain else None
+            return self._leaf(node, left.name, _each(test), need)
         if isinstance(value, bool) and op in ("==", "!="):
             # f(x) == false is `not f(x)`: true also where the field is missing.
             inner = self.tree(left)
@@ -185,6 +192,15 @@ class _Builder:
             return lambda found: (found if found.__class__ is str else text_of(found)) in texts
         return lambda found: any(equal(found, value) for value in values)
 
+    def _member_need(self, name: str, node: Membership) -> Need | None:
+        values = [self._evaluator(item).constant() for item in node.items]
+        if self._mapped(name) or not all(value.__class__ is str for value in values):
+            return None
+        return Need(tuple(map(fold, values)))
+
+    def _mapped(self, name: str) -> bool:
+        return mapped_type(name, self._types) is not None
+
     # -- texts ---------------------------------------------------------------------------------
 
     def _call_test(self, node: Call, rest: list[Any]) -> ValueTest | None:
@@ -231,6 +247,31 @@ class _Builder:
             return address is not None and any(low <= address <= high for low, high in ranges)
 
         return test
+
+
+def _pattern_need(node: Match) -> Need | None:
+    """What a text must be or hold for one of the patterns to match it."""
+    if node.op in ("regex", "regex~"):
+        return None
+    wholes: list[str] = []
+    parts: list[str] = []
+    for pattern in node.patterns:
+        text = fold(str(pattern.value))
+        longest = max(text.replace("?", "*").split("*"), key=len)
+        if not longest:
+            return None
+        (parts if has_wildcard(text) else wholes).append(longest)
+    return Need(tuple(wholes), tuple(parts))
+
+
+def _call_need(node: Call, constants: list[Any]) -> Need | None:
+    """What a text must hold for ``startsWith``, ``endsWith`` or ``stringContains``."""
+    if node.name not in ("startswith", "endswith", "stringcontains"):
+        return None
+    needle = fold(text_of(constants[0]))
+    if not needle or has_wildcard(needle) or "\\" in needle:
+        return None
+    return Need((), (needle,))
 
 
 def _is_optional(node: Node) -> bool:

@@ -22,6 +22,17 @@ Matcher: TypeAlias = Callable[[Doc], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What the text of a value must be or hold for a test to pass, with case folded.
+
+    One of ``wholes`` is the text, or one of ``parts`` occurs in it.
+    """
+
+    wholes: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """One test: ``test`` takes what the event holds in ``fields`` (None, a value or a list).
 
@@ -31,6 +42,7 @@ class Leaf:
     fields: tuple[str, ...]
     test: Callable[..., bool]
     text: str  # as written, on one line and without comments
+    need: Need | None = None  # what a value of its one field must be like; None: anything may pass
 
 
 @dataclass(frozen=True, slots=True)

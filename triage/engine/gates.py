@@ -1,0 +1,257 @@
+"""Gates: which steps can an event still fill? Told field by field, before any test is run.
+
+What a step's condition demands of one field, all else taken for granted, is a necessary condition
+of its own. The steps whose demand a value meets are a bit mask, worked out once for a value and
+remembered; the masks of an event's fields together leave a handful of some thousand steps, and
+only those are tested. A gate may leave too much and never too little, so that the outcome is the
+same with all gates open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import re2
+
+from triage.eql.tree import AllOf, AnyOf, Fixed, Leaf, Negation, Tree, tree_fields
+from triage.eql.values import fold, text_of
+
+MAX_BRANCHES = 64  # alternatives a step is split into
+_MEMO_SIZE = 2048  # values a gate remembers
+_SEEN_SIZE = 4096  # values it has seen once
+_SHORTEST = 3  # characters of a text worth looking for; shorter ones are found everywhere
+
+
+class Gate:
+    """One field: which steps its value leaves."""
+
+    __slots__ = ("_exact", "_find", "_held", "_masks", "_memo", "_named", "_open", "_seen",
+                 "_tested", "_tests", "_texts")  # fmt: skip
+
+    def __init__(self, demands: Iterable[tuple[Tree, int]], every: int) -> None:
+        """``demands``: what is demanded of the field, and the mask of the steps that do;
+        ``every``: the mask of all steps that come here."""
+        self._open = every  # mask of the steps that demand nothing
+        self._memo: dict[Any, int] = {}
+        self._masks: dict[int, int] = {}  # equal masks are one object: there are few
+        self._seen: set[Any] = set()
+        # The value's text is a key of one, or holds a key of the other; only the rest is tested.
+        self._exact: dict[str, int] = {}
+        self._texts: dict[str, int] = {}
+        self._tests: list[tuple[Callable[[Any], bool], int]] = []
+        # Masks of the steps behind the tests, behind any text, and behind texts held.
+        self._tested = self._named = self._held = 0
+        for tree, mask in demands:
+            self._open &= ~mask
+            needs = _needs(tree)
+            if needs is None:
+                self._tests.append((_runner(tree), mask))
+                self._tested |= mask
+                continue
+            self._named |= mask
+            for exact, text in needs:
+                self._held |= 0 if exact else mask
+                known = self._exact if exact else self._texts
+                known[text] = known.get(text, 0) | mask
+        self._find: Callable[[bytes], Any] | None = None
+
+    def mask(self, key: Any, value: Any, alive: int) -> tuple[int, bool]:
+        """The mask of the steps that a value leaves, and whether it will always be that.
+
+        ``key`` is ``value`` where that is a string, else its :func:`key_of`. Of a value that is new
+        only what matters to the steps ``alive`` is found out.
+        """
+        known = self._memo.get(key)
+        if known is not None:
+            return known, True
+        if value.__class__ is tuple:  # a thin reading's list
+            value = list(value) if len(value) > 1 else value[0] if value else None
+        # Most values of most fields never come again: only a second one is worth finding out all.
+        again = key in self._seen
+        if again:
+            alive = -1
+        mask = self._open
+        if value is not None and self._named & alive:
+            mask |= self._by_text(value, alive)
+        if self._tested & alive:
+            for test, steps in self._tests:
+                if steps & alive and test(value):
+                    mask |= steps
+        if not again:
+            if len(self._seen) >= _SEEN_SIZE:
+                self._seen.clear()
+            self._seen.add(key)
+            return mask, False
+        mask = self._masks.setdefault(mask, mask)
+        if len(self._memo) >= _MEMO_SIZE:
+            self._memo.clear()
+            self._masks.clear()
+        self._memo[key] = mask
+        return mask, True
+
+    def _by_text(self, value: Any, alive: int) -> int:
+        several = value if value.__class__ is list else (value,)
+        texts = [fold(one if one.__class__ is str else text_of(one)) for one in several]
+        mask = 0
+        for text in texts:
+            mask |= self._exact.get(text, 0)
+        if self._held & alive:
+            if self._find is None:
+                self._find = _finder(self._texts)
+            joined = "\0".join(texts)
+            if self._find(joined.encode("utf-8", "replace")):
+                for part, steps in self._texts.items():
+                    if steps & alive and part in joined:
+                        mask |= steps
+        return mask
+
+
+def key_of(value: Any) -> Any:
+    """What a gate remembers a value by that is no string: never two values by one key."""
+    if value is None or value.__class__ is tuple:
+        return value
+    if value.__class__ is list:
+        return tuple([one if one.__class__ is str else (one.__class__, one) for one in value])
+    return value.__class__, value
+
+
+def _needs(tree: Tree) -> list[tuple[bool, str]] | None:
+    """Texts of which a value must be (True) or hold (False) one; None where that is not known."""
+    match tree:
+        case Leaf(need=need) if need is not None:
+            if min(map(len, need.parts), default=_SHORTEST) < _SHORTEST:
+                return None
+            return [(True, text) for text in need.wholes] + [(False, text) for text in need.parts]
+        case AllOf(members=members):
+            known = [needs for one in members if (needs := _needs(one)) is not None]
+            return min(known, key=lambda needs: (not all(exact for exact, _ in needs), len(needs)),
+                       default=None)  # fmt: skip
+        case AnyOf(members=members):
+            found: list[tuple[bool, str]] = []
+            for one in members:
+                needs = _needs(one)
+                if needs is None:
+                    return None
+                found += needs
+            return found
+    return None
+
+
+def _finder(texts: Iterable[str]) -> Callable[[bytes], Any]:
+    """The search for any of the texts in one pass."""
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    options.max_mem = 8 << 20
+    expression = "|".join(re2.escape(text) for text in texts)
+    compiled = re2.compile(expression.encode("utf-8", "replace"), options)
+    search: Callable[[bytes], Any] = compiled.search
+    return search
+
+
+def branches(tree: Tree) -> list[Tree]:
+    """A condition as alternatives that together mean the same, their negations at the leaves.
+
+    ``(a and b) or (c and d)`` demands nothing of any one field; each of its alternatives does.
+    """
+    found = [_pushed(tree, False)]
+    done: list[Tree] = []
+    while found:
+        one = found.pop()
+        split = _split(one)
+        if split is None or len(found) + len(done) + len(split) > MAX_BRANCHES:
+            done.append(one)
+        else:
+            found.extend(split)
+    return done
+
+
+def _split(tree: Tree) -> list[Tree] | None:
+    if isinstance(tree, AnyOf) and _mixed(tree):
+        return list(tree.members)
+    if isinstance(tree, AllOf):
+        for member in tree.members:
+            if isinstance(member, AnyOf) and _mixed(member):
+                others = tuple(one for one in tree.members if one is not member)
+                return [_flat(AllOf, (*others, one)) for one in member.members]
+    return None
+
+
+def _mixed(tree: Tree) -> bool:
+    return len(set(tree_fields(tree))) > 1
+
+
+def _pushed(tree: Tree, negated: bool) -> Tree:
+    """The same condition, or its contrary, with negations at the leaves only."""
+    match tree:
+        case Fixed(value=value):
+            return Fixed(value is not negated)
+        case Negation(member=member):
+            return _pushed(member, not negated)
+        case AllOf(members=members) | AnyOf(members=members):
+            kind = AllOf if isinstance(tree, AllOf) is not negated else AnyOf
+            return _flat(kind, (_pushed(member, negated) for member in members))
+    return Negation(tree) if negated else tree
+
+
+def _flat(kind: type[AllOf] | type[AnyOf], members: Iterable[Tree]) -> Tree:
+    flat: list[Tree] = []
+    for member in members:
+        flat.extend(member.members if isinstance(member, kind) else (member,))
+    return kind(tuple(flat))
+
+
+def demand_of(tree: Tree, field: str) -> Tree | None:
+    """What a condition with negations at its leaves demands of one field; None: nothing."""
+    match tree:
+        case Leaf(fields=fields) | Negation(member=Leaf(fields=fields)):
+            return tree if fields == (field,) else None
+        case AllOf(members=members):
+            kept = [part for one in members if (part := demand_of(one, field)) is not None]
+            return AllOf(tuple(kept)) if len(kept) > 1 else kept[0] if kept else None
+        case AnyOf(members=members):
+            kept = [part for one in members if (part := demand_of(one, field)) is not None]
+            return AnyOf(tuple(kept)) if len(kept) == len(members) else None
+    return None
+
+
+def name_of(tree: Tree) -> str:
+    """A text that tells conditions apart; leaves of equal text test the same."""
+    match tree:
+        case Leaf(text=text):
+            return text
+        case Negation(member=member):
+            return f"not({name_of(member)})"
+        case AllOf(members=members):
+            return "all(" + "\0".join(map(name_of, members)) + ")"
+        case AnyOf(members=members):
+            return "any(" + "\0".join(map(name_of, members)) + ")"
+        case Fixed(value=value):
+            return str(value)
+
+
+def _runner(tree: Tree) -> Callable[[Any], bool]:
+    """The test of one field's value that a demand stands for."""
+    match tree:
+        case Leaf(test=test):
+            return test
+        case Negation(member=member):
+            inner = _runner(member)
+            return lambda value: not inner(value)
+        case AllOf(members=members):
+            tests = tuple(map(_runner, members))
+            return lambda value: all(test(value) for test in tests)
+        case AnyOf(members=members):
+            tests = tuple(map(_runner, members))
+            return lambda value: any(test(value) for test in tests)
+        case Fixed(value=fixed):
+            return lambda value: fixed
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The numbers of the bits set, lowest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low

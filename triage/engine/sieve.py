@@ -1,0 +1,143 @@
+"""Sieve: an event's fields, asked one after another until no step is left or none can be told.
+
+A decision tree that grows with the events it sees: a node is the steps still alive, its question
+the field that most of them demand something of, its branches the values seen. What an event's
+path ends with is what its gates leave; a path walked before costs one look-up a question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from triage.engine.gates import Gate, key_of
+from triage.eql.tree import Tree
+
+Demands = Sequence[tuple[Tree, int]]  # what is demanded of a field, and by which steps
+
+_FAMILY_DEPTH = 3  # questions after which the gates are made anew, for the steps left alone
+_MOST_FAMILIES = 128
+_MOST_NODES = 8_000  # then the tree begins anew, as it does after so many branches
+_MOST_BRANCHES = 60_000
+_MOST_VALUES = 2_000  # branches of one node
+# So many new values after a fresh start it is clear which fields hold ever new ones; those are
+# then asked last, when few steps are left to be tested.
+_TRIAL = 10_000
+_EVER_NEW = 0.05  # share of the new values
+
+
+class _Family:
+    """The gates of the nodes below one mask, made for its steps alone."""
+
+    __slots__ = ("gates", "mask")
+
+    def __init__(self, mask: int) -> None:
+        self.mask = mask
+        self.gates: dict[int, Gate] = {}  # by field
+
+
+class _Node:
+    """A state of knowledge: the steps alive, and what to ask next (-1: nothing)."""
+
+    __slots__ = ("asked", "at", "branches", "depth", "family", "mask")
+
+    def __init__(self, mask: int, asked: int, depth: int, family: _Family) -> None:
+        self.mask = mask
+        self.asked = asked  # mask of the fields asked on the way
+        self.depth = depth
+        self.family = family
+        self.at = -1
+        self.branches: dict[Any, _Node] = {}
+
+
+class Sieve:
+    """The steps an event may fill, of those in ``every``."""
+
+    def __init__(
+        self, demands: Sequence[Demands], readers: Sequence[Callable[[Any], Any]], every: int
+    ) -> None:
+        """``demands`` and ``readers``: for each field what is demanded, and how it is read."""
+        self._demands = demands
+        self._covers = [_cover(one) for one in demands]
+        self._readers = readers
+        self._every = every
+        self._wanted = every
+        self._new: list[int] = [0] * len(demands)  # values of each field met for the first time
+        self._trial = 0
+        self._last: frozenset[int] = frozenset()  # fields to ask last
+        self._begin()
+
+    def want(self, mask: int) -> None:
+        """Ask no further once none of these steps is alive."""
+        if mask != self._wanted:
+            self._wanted = mask
+            self._begin()
+
+    def alive(self, doc: Any) -> int:
+        """The mask of the steps that an event may fill."""
+        readers = self._readers
+        node = self._root
+        at = node.at
+        while at >= 0:
+            value = readers[at](doc)
+            key = value if value.__class__ is str else key_of(value)
+            node = node.branches.get(key) or self._grow(node, key, value)
+            at = node.at
+        return node.mask
+
+    def _begin(self) -> None:
+        self._nodes: dict[tuple[int, int], _Node] = {}
+        self._families: dict[int, _Family] = {}
+        self._count = 0
+        self._root = self._node(self._every, 0, 0, _Family(self._every))
+
+    def _grow(self, node: _Node, key: Any, value: Any) -> _Node:
+        wanted = node.mask & self._wanted
+        mask, sure = self._gate(node.family, node.at).mask(key, value, wanted)
+        if not sure:
+            mask |= ~wanted
+            self._new[node.at] += 1
+            self._trial += 1
+            if self._trial == _TRIAL:
+                share = _EVER_NEW * _TRIAL
+                self._last = frozenset(at for at, new in enumerate(self._new) if new > share)
+                self._begin()
+        if len(self._nodes) >= _MOST_NODES or self._count >= _MOST_BRANCHES:
+            self._begin()
+        found = self._node(node.mask & mask, node.asked | 1 << node.at, node.depth + 1, node.family)
+        if sure and len(node.branches) < _MOST_VALUES:
+            node.branches[key] = found
+            self._count += 1
+        return found
+
+    def _node(self, mask: int, asked: int, depth: int, family: _Family) -> _Node:
+        known = self._nodes.get((mask, asked))
+        if known is not None:
+            return known
+        if depth == _FAMILY_DEPTH and len(self._families) < _MOST_FAMILIES:
+            family = self._families.setdefault(mask, _Family(mask))
+        node = self._nodes[mask, asked] = _Node(mask, asked, depth, family)
+        if mask & self._wanted:
+            left = [
+                (at not in self._last, (cover & mask).bit_count(), -at)
+                for at, cover in enumerate(self._covers)
+                if cover & mask and not asked >> at & 1
+            ]
+            if left:
+                node.at = -max(left)[2]
+        return node
+
+    def _gate(self, family: _Family, at: int) -> Gate:
+        gate = family.gates.get(at)
+        if gate is None:
+            every = family.mask
+            some = [(tree, steps & every) for tree, steps in self._demands[at] if steps & every]
+            gate = family.gates[at] = Gate(some, every)
+        return gate
+
+
+def _cover(demands: Demands) -> int:
+    cover = 0
+    for _, mask in demands:
+        cover |= mask
+    return cover
