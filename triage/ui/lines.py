@@ -61,6 +61,7 @@ class Page:
 
     lines: tuple[Line, ...]
     badge: str = ""
+    first_word: bool = False  # a fuller page follows: not worth replacing what is shown already
     start: str = ""  # key of the item the cursor begins at; "" for the first
 
 

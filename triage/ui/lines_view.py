@@ -112,8 +112,7 @@ class LinesView(RoleView, can_focus=True):
             same = next((place for place in places if place >= same), -1)
         if start and not keep:
             same = next((place for place in places if self._key(place)[1] == start), same)
-            middle = self._first_row[same] - self.scrollable_content_region.height // 2
-            self.scroll_to(y=max(0, middle), animate=False, force=True)
+            self._center(same)
         self.set_reactive(LinesView.cursor, same)
         self.refresh()
 
@@ -135,6 +134,13 @@ class LinesView(RoleView, can_focus=True):
 
     def on_resize(self) -> None:
         self._layout_rows()
+        if self.item is not None:
+            self._center(self.cursor)
+
+    def _center(self, place: int) -> None:
+        """Scroll a line into the middle, as far as there is text above it."""
+        top = self._first_row[place] - self.scrollable_content_region.height // 2
+        self.scroll_to(y=max(0, top), animate=False, force=True)
 
     def watch_show_vertical_scrollbar(self) -> None:
         self.call_after_refresh(self._layout_rows)

@@ -95,9 +95,10 @@ class PaneView(LinesView):
             self.settled = self._generation
         elif message.generation == self._generation:
             page = message.page
+            if page.first_word and not self._fresh:
+                return  # the same alert again: what is shown stays until all of it is here
             self.show(page.lines, keep=not self._fresh, start=page.start)
-            # A page without items is only the first word of what is to come.
-            self._fresh = self._fresh and not any(one.item for one in page.lines)
+            self._fresh = page.first_word
             self._title(message.page.badge)
 
     def _title(self, badge: str) -> None:

@@ -33,7 +33,7 @@ def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:
     badge = str(count)
     host = subject.alert.row.host
     also = heading(f"Also on {host}") if host else heading("Also on this host")
-    yield Page((*lines, also, line(("reading the case …", "dim"))), badge)
+    yield Page((*lines, also, line(("reading the case …", "dim"))), badge, first_word=True)
     yield Page((*lines, also, *_also(subject)), badge)
 
 

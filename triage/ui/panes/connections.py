@@ -14,7 +14,7 @@ _ARROWS = {"egress": "→", "ingress": "←"}
 
 def build(subject: Subject, unfolded: frozenset[str]) -> Iterator[Page]:
     """One line a remote address and port; an unfolded one shows all that is known."""
-    yield Page((line(("reading the logs …", "dim")),))
+    yield Page((line(("reading the logs …", "dim")),), first_word=True)
     found = subject.connections
     if not found:
         yield Page((line(("No connections of this alert's processes in the window.", "dim")),), "0")

@@ -18,7 +18,8 @@ _HASHES = ("sha256", "sha1", "md5", "imphash")
 
 def build(subject: Subject, _open: frozenset[str]) -> Iterator[Page]:
     """The page at once, then with the counts that need the logs."""
-    yield Page(tuple(_lines(subject, field("related", ("reading the logs …", "dim")))))
+    waiting = field("related", ("reading the logs …", "dim"))
+    yield Page(tuple(_lines(subject, waiting)), first_word=True)
     yield Page(tuple(_lines(subject, _related(subject))))
 
 

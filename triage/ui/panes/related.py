@@ -17,7 +17,7 @@ from triage.ui.subject import Subject
 def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:
     """One line an event in time order, the matched ones marked."""
     window = times.span(subject.window)
-    yield Page((line((f"reading the logs ±{window} …", "dim")),))
+    yield Page((line((f"reading the logs ±{window} …", "dim")),), first_word=True)
     around = subject.around
     matched = subject.matched_ids
     pattern = time_pattern(event.time for event in around.events)
@@ -31,7 +31,7 @@ def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:
     lines.extend(_one(event, pattern, event.id in matched) for event in around.events)
     lines += [BLANK, line(("▶ matched by the rule   + wider   - narrower   ⏎ whole event", "dim"))]
     start = subject.alert.matched[0].event.id if subject.alert.matched else ""
-    yield Page(tuple(lines), f"{len(around.events):,} in ±{window}", start)
+    yield Page(tuple(lines), f"{len(around.events):,} in ±{window}", start=start)
 
 
 def _one(event: Event, pattern: str, matched: bool) -> Line:
