@@ -15,7 +15,7 @@ from triage.engine.index import Plan
 from triage.engine.match import BlockResult, Hit, Matcher
 from triage.sources import Block
 
-MAX_BYTES = 32 << 20  # of the records of the blocks kept
+MAX_BYTES = 24 << 20  # of the records of the blocks kept
 _ALWAYS = 1 << 62  # ns; the reach of a sequence without maxspan
 
 

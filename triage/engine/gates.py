@@ -26,8 +26,21 @@ _SHORTEST = 3  # characters of a text worth looking for; shorter ones are found 
 class Gate:
     """One field: which steps its value leaves."""
 
-    __slots__ = ("_exact", "_find", "_held", "_masks", "_memo", "_named", "_open", "_seen",
-                 "_tested", "_tests", "_texts")  # fmt: skip
+    __slots__ = (
+        "_exact",
+        "_excluded",
+        "_exclusions",
+        "_find",
+        "_held",
+        "_masks",
+        "_memo",
+        "_named",
+        "_open",
+        "_seen",
+        "_tested",
+        "_tests",
+        "_texts",
+    )
 
     def __init__(self, demands: Iterable[tuple[Tree, int]], every: int) -> None:
         """``demands``: what is demanded of the field, and the mask of the steps that do;
@@ -42,9 +55,16 @@ class Gate:
         self._tests: list[tuple[Callable[[Any], bool], int]] = []
         # Masks of the steps behind the tests, behind any text, and behind texts held.
         self._tested = self._named = self._held = 0
+        # Demands that only exclude values: few values are, so new ones are not asked.
+        self._exclusions: list[tuple[Callable[[Any], bool], int]] = []
+        self._excluded = 0
         for tree, mask in demands:
             self._open &= ~mask
             needs = _needs(tree)
+            if needs is None and _only_excludes(tree):
+                self._exclusions.append((_runner(tree), mask))
+                self._excluded |= mask
+                continue
             if needs is None:
                 self._tests.append((_runner(tree), mask))
                 self._tested |= mask
@@ -67,7 +87,7 @@ class Gate:
             return known, True
         if value.__class__ is tuple:  # a thin reading's list
             value = list(value) if len(value) > 1 else value[0] if value else None
-        # Most values of most fields never come again: only a second one is worth finding out all.
+        # Most values of most fields never come again: only a second one is worth every test.
         again = key in self._seen
         if again:
             alive = -1
@@ -82,7 +102,10 @@ class Gate:
             if len(self._seen) >= _SEEN_SIZE:
                 self._seen.clear()
             self._seen.add(key)
-            return mask, False
+            return mask | self._excluded, False
+        for test, steps in self._exclusions:
+            if test(value):
+                mask |= steps
         mask = self._masks.setdefault(mask, mask)
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
@@ -136,6 +159,16 @@ def _needs(tree: Tree) -> list[tuple[bool, str]] | None:
                 found += needs
             return found
     return None
+
+
+def _only_excludes(tree: Tree) -> bool:
+    """Whether a demand holds of whatever is not named in it."""
+    match tree:
+        case Negation():
+            return True
+        case AllOf(members=members) | AnyOf(members=members):
+            return all(map(_only_excludes, members))
+    return False
 
 
 def _finder(texts: Iterable[str]) -> Callable[[bytes], Any]:

@@ -21,7 +21,7 @@ from triage.eql.machine import SampleMachine, SequenceMachine
 
 _FOR_EVER = -1
 MAX_OPEN_HITS = 200_000  # kept over all keys of all rules
-MAX_OPEN_BYTES = 48 << 20  # of their documents
+MAX_OPEN_BYTES = 32 << 20  # of their documents
 MAX_KEY_HITS = 5_000  # kept for one key of one rule
 
 

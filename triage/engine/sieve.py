@@ -65,6 +65,7 @@ class Sieve:
         self._new: list[int] = [0] * len(demands)  # values of each field met for the first time
         self._trial = 0
         self._last: frozenset[int] = frozenset()  # fields to ask last
+        self._families = {every: _Family(every)}  # by mask
         self._begin()
 
     def want(self, mask: int) -> None:
@@ -86,10 +87,10 @@ class Sieve:
         return node.mask
 
     def _begin(self) -> None:
+        # What the gates have learnt outlives the tree.
         self._nodes: dict[tuple[int, int], _Node] = {}
-        self._families: dict[int, _Family] = {}
         self._count = 0
-        self._root = self._node(self._every, 0, 0, _Family(self._every))
+        self._root = self._node(self._every, 0, 0, self._families[self._every])
 
     def _grow(self, node: _Node, key: Any, value: Any) -> _Node:
         wanted = node.mask & self._wanted
