@@ -171,7 +171,7 @@ WALK: tuple[tuple[str, str], ...] = (
     ("y", "copied"),
     ("q", "alert 1/1"),
     ("2", "tree"),
-    ("\r", "parent cmd"),
+    ("\r", "pid         8"),
     ("q", "alert 1/1"),
     ("z", "Process tree"),
     ("z", "1 Overview"),

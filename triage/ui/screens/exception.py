@@ -107,6 +107,7 @@ class ExceptionEditor(Screen[str]):
         name = clean(self._rows[0].rule_name, 120)
         view.border_title = Content(f"False positive → exception for “{name}”")
         yield view
+        yield Bar(id="hint")
         with Horizontal(id="ask"):
             yield Bar(id="question")
             yield TextInput(id="value")
@@ -185,8 +186,6 @@ class ExceptionEditor(Screen[str]):
     def _show(self) -> None:
         width = max(40, self.size.width - 5)  # frame, padding, scrollbar
         lines: list[Line] = []
-        if self._hint:
-            lines.append(line((self._hint, "warn")))
         if self._rule is None:
             lines.append(line(("reading the rule's alerts …", "dim")))
         else:
@@ -194,6 +193,9 @@ class ExceptionEditor(Screen[str]):
                 self.draft, self.found, self._path, self._desk.who, self._desk.clock(), width
             )
         self._view.show(lines)
+        hint = self.query_one("#hint", Bar)
+        hint.display = bool(self._hint)
+        hint.show([Segment(((clean(self._hint, 400), "warn"),))])
         # On a small screen the preview lies below the edge; its sum never does.
         self._view.border_subtitle = Content(summary(self.found) if self.found else "")
 
@@ -340,8 +342,8 @@ class ExceptionEditor(Screen[str]):
         if found.wide and not self.draft.has_identity and self._warned != self.draft:
             self._warned = self.draft
             return (
-                f"This hides {len(found.suppressed)} of the rule's {found.total} alerts and names"
-                " no program by hash or path. ^s again saves it all the same."
+                f"It hides {len(found.suppressed)} of the rule's {found.total} alerts and names no"
+                " program. ^s again saves it."
             )
         return ""
 
