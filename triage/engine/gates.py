@@ -10,6 +10,7 @@ same with all gates open.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import re2
@@ -20,7 +21,19 @@ from triage.eql.values import fold, text_of
 MAX_BRANCHES = 64  # alternatives a step is split into
 _MEMO_SIZE = 2048  # values a gate remembers
 _SEEN_SIZE = 4096  # values it has seen once
+_MOST_VIEWS = 128
+_FEW_PARTS = 16  # up to so many texts are looked for one by one
 _SHORTEST = 3  # characters of a text worth looking for; shorter ones are found everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What of a gate matters to some steps."""
+
+    exact: bool  # whether values that are named whole do
+    parts: tuple[tuple[str, int], ...]  # texts that values hold, and the steps behind them
+    find: Callable[[bytes], Any] | None  # one pass for all of the parts, where they are many
+    tests: tuple[tuple[Callable[[Any], bool], int], ...]
 
 
 class Gate:
@@ -30,16 +43,14 @@ class Gate:
         "_exact",
         "_excluded",
         "_exclusions",
-        "_find",
-        "_held",
         "_masks",
         "_memo",
         "_named",
         "_open",
+        "_parts",
         "_seen",
-        "_tested",
         "_tests",
-        "_texts",
+        "_views",
     )
 
     def __init__(self, demands: Iterable[tuple[Tree, int]], every: int) -> None:
@@ -49,32 +60,27 @@ class Gate:
         self._memo: dict[Any, int] = {}
         self._masks: dict[int, int] = {}  # equal masks are one object: there are few
         self._seen: set[Any] = set()
+        self._views: dict[int, _View] = {}  # by the mask of the steps
         # The value's text is a key of one, or holds a key of the other; only the rest is tested.
         self._exact: dict[str, int] = {}
-        self._texts: dict[str, int] = {}
+        self._named = 0  # mask of the steps behind them
+        self._parts: dict[str, int] = {}
         self._tests: list[tuple[Callable[[Any], bool], int]] = []
-        # Masks of the steps behind the tests, behind any text, and behind texts held.
-        self._tested = self._named = self._held = 0
         # Demands that only exclude values: few values are, so new ones are not asked.
         self._exclusions: list[tuple[Callable[[Any], bool], int]] = []
         self._excluded = 0
         for tree, mask in demands:
             self._open &= ~mask
             needs = _needs(tree)
-            if needs is None and _only_excludes(tree):
+            if needs is None and only_excludes(tree):
                 self._exclusions.append((_runner(tree), mask))
                 self._excluded |= mask
-                continue
-            if needs is None:
+            elif needs is None:
                 self._tests.append((_runner(tree), mask))
-                self._tested |= mask
-                continue
-            self._named |= mask
-            for exact, text in needs:
-                self._held |= 0 if exact else mask
-                known = self._exact if exact else self._texts
+            for exact, text in needs or ():
+                self._named |= mask if exact else 0
+                known = self._exact if exact else self._parts
                 known[text] = known.get(text, 0) | mask
-        self._find: Callable[[bytes], Any] | None = None
 
     def mask(self, key: Any, value: Any, alive: int) -> tuple[int, bool]:
         """The mask of the steps that a value leaves, and whether it will always be that.
@@ -91,13 +97,13 @@ class Gate:
         again = key in self._seen
         if again:
             alive = -1
+        view = self._views.get(alive) or self._view(alive)
         mask = self._open
-        if value is not None and self._named & alive:
-            mask |= self._by_text(value, alive)
-        if self._tested & alive:
-            for test, steps in self._tests:
-                if steps & alive and test(value):
-                    mask |= steps
+        if value is not None and (view.exact or view.parts):
+            mask |= self._by_text(value, view)
+        for test, steps in view.tests:
+            if test(value):
+                mask |= steps
         if not again:
             if len(self._seen) >= _SEEN_SIZE:
                 self._seen.clear()
@@ -113,21 +119,32 @@ class Gate:
         self._memo[key] = mask
         return mask, True
 
-    def _by_text(self, value: Any, alive: int) -> int:
+    def _by_text(self, value: Any, view: _View) -> int:
         several = value if value.__class__ is list else (value,)
         texts = [fold(one if one.__class__ is str else text_of(one)) for one in several]
         mask = 0
-        for text in texts:
-            mask |= self._exact.get(text, 0)
-        if self._held & alive:
-            if self._find is None:
-                self._find = _finder(self._texts)
-            joined = "\0".join(texts)
-            if self._find(joined.encode("utf-8", "replace")):
-                for part, steps in self._texts.items():
-                    if steps & alive and part in joined:
+        if view.exact:
+            for text in texts:
+                mask |= self._exact.get(text, 0)
+        if view.parts:
+            joined = texts[0] if len(texts) == 1 else "\0".join(texts)
+            if view.find is None or view.find(joined.encode("utf-8", "replace")):
+                for part, steps in view.parts:
+                    if part in joined:
                         mask |= steps
         return mask
+
+    def _view(self, alive: int) -> _View:
+        if len(self._views) >= _MOST_VIEWS:
+            self._views.clear()
+        parts = tuple((text, steps) for text, steps in self._parts.items() if steps & alive)
+        found = self._views[alive] = _View(
+            bool(self._named & alive),
+            parts,
+            _finder(text for text, _ in parts) if len(parts) > _FEW_PARTS else None,
+            tuple((test, steps) for test, steps in self._tests if steps & alive),
+        )
+        return found
 
 
 def key_of(value: Any) -> Any:
@@ -161,13 +178,13 @@ def _needs(tree: Tree) -> list[tuple[bool, str]] | None:
     return None
 
 
-def _only_excludes(tree: Tree) -> bool:
+def only_excludes(tree: Tree) -> bool:
     """Whether a demand holds of whatever is not named in it."""
     match tree:
         case Negation():
             return True
         case AllOf(members=members) | AnyOf(members=members):
-            return all(map(_only_excludes, members))
+            return all(map(only_excludes, members))
     return False
 
 

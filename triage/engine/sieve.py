@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from triage.engine.gates import Gate, key_of
+from triage.engine.gates import Gate, key_of, only_excludes
 from triage.eql.tree import Tree
 
 Demands = Sequence[tuple[Tree, int]]  # what is demanded of a field, and by which steps
@@ -59,12 +59,16 @@ class Sieve:
         """``demands`` and ``readers``: for each field what is demanded, and how it is read."""
         self._demands = demands
         self._covers = [_cover(one) for one in demands]
+        # A field with ever new values is not worth asking for what only excludes some of them.
+        self._picks = [_cover([pair for pair in one if not only_excludes(pair[0])])
+                       for one in demands]  # fmt: skip
         self._readers = readers
         self._every = every
         self._wanted = every
         self._new: list[int] = [0] * len(demands)  # values of each field met for the first time
         self._trial = 0
         self._last: frozenset[int] = frozenset()  # fields to ask last
+        self._asking = list(self._covers)  # for each field the steps to ask it for
         self._families = {every: _Family(every)}  # by mask
         self._begin()
 
@@ -102,6 +106,8 @@ class Sieve:
             if self._trial == _TRIAL:
                 share = _EVER_NEW * _TRIAL
                 self._last = frozenset(at for at, new in enumerate(self._new) if new > share)
+                for at in self._last:
+                    self._asking[at] = self._picks[at]
                 self._begin()
         if len(self._nodes) >= _MOST_NODES or self._count >= _MOST_BRANCHES:
             self._begin()
@@ -118,11 +124,12 @@ class Sieve:
         if depth == _FAMILY_DEPTH and len(self._families) < _MOST_FAMILIES:
             family = self._families.setdefault(mask, _Family(mask))
         node = self._nodes[mask, asked] = _Node(mask, asked, depth, family)
-        if mask & self._wanted:
+        wanted = mask & self._wanted
+        if wanted:
             left = [
-                (at not in self._last, (cover & mask).bit_count(), -at)
-                for at, cover in enumerate(self._covers)
-                if cover & mask and not asked >> at & 1
+                (at not in self._last, (cover & wanted).bit_count(), -at)
+                for at, cover in enumerate(self._asking)
+                if cover & wanted and not asked >> at & 1
             ]
             if left:
                 node.at = -max(left)[2]

@@ -1,0 +1,214 @@
+"""The engine's price beside a loop that only decodes the same file, in one run.
+
+    python benchmarks/engine.py RULES_DIR EVENTS.ndjson [MORE.ndjson...]
+
+RULES_DIR holds many rules (best some hundred); EVENTS.ndjson is a log of some hundred thousand
+events. Each way is a process of its own and is run ``ROUNDS`` times in turn; the figures are
+medians of CPU time (of the parent and its workers), but wall-clock time where processes are
+compared, and are best kept as ratios. Memory is that of the whole file and of its first tenth:
+flat means equal. The PyPI package ``eql`` is measured on a slice where it is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+ROUNDS = 3
+SLICE = 200  # events for the package eql
+FEW = 10  # every tenth rule makes the small set
+
+
+def measured(task: str, *arguments: str) -> dict[str, Any]:
+    """What a task says of itself, run in a process of its own."""
+    command = [sys.executable, __file__, f"--{task}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def task_decode(log: str) -> dict[str, Any]:
+    import orjson
+
+    began, events = clocks(), 0
+    with open(log, "rb") as lines:
+        for line in lines:
+            orjson.loads(line)
+            events += 1
+    return {"events": events, **since(began)}
+
+
+def task_engine(rules_dir: str, every: str, workers: str, log: str) -> dict[str, Any]:
+    from triage.engine.backlog import Backlog
+    from triage.engine.pool import MatcherPlan, Pool
+    from triage.engine.sequence import Sequencer
+    from triage.rules import load_rules
+    from triage.sources import Follower
+
+    began = clocks()
+    loaded = [rule for rule in load_rules([Path(rules_dir)]).rules if rule.runnable]
+    rules = loaded[:: int(every)]
+    plan = MatcherPlan([(rule, ()) for rule in rules], processes=False, waits=True)
+    matcher = plan.matcher()
+    load = since(began)
+    sequencer = Sequencer(rules)
+    backlog = Backlog(matcher, sequencer.is_open)
+    blocks = Follower([log], once=True).poll()
+    pool = Pool(plan, int(workers)) if int(workers) > 1 else None
+    began, events, matches = clocks(), 0, 0
+    results = pool.map(blocks) if pool else ((block, matcher(block)) for block in blocks)
+    for block, result in results:
+        events += result.events
+        matches += len(sequencer.advance(backlog.take(block, result)).matches)
+    matches += len(sequencer.pass_time(None).matches)
+    if pool:
+        pool.close()
+    return {
+        "events": events,
+        "matches": matches,
+        "rules": len(rules),
+        "load": load["cpu"],
+        **since(began),
+    }
+
+
+def task_eql(rules_dir: str, log: str) -> dict[str, Any]:
+    import orjson
+
+    from triage.rules import load_rules
+
+    eql: Any = import_module("eql")
+    schema = eql.parser.elasticsearch_syntax, eql.parser.ignore_missing_functions
+    engine, rules = eql.PythonEngine(), 0
+    with schema[0], schema[1]:
+        for rule in load_rules([Path(rules_dir)]).rules:
+            if rule.query is None or rule.query.kind != "event":
+                continue
+            try:
+                engine.add_query(eql.parse_query(rule.text))
+                rules += 1
+            except (eql.errors.EqlError, KeyError, TypeError):
+                continue  # what it cannot run does not count against it
+    with open(log, "rb") as lines:
+        docs = [_single(orjson.loads(line)) for line in islice(lines, SLICE)]
+    events = [eql.Event(doc["event"]["category"], 0, doc) for doc in docs]
+    began = clocks()
+    for event in events:
+        engine.stream_event(event)
+    return {"events": len(events), "rules": rules, **since(began)}
+
+
+def _single(value: Any) -> Any:
+    """The document with the first value of each list alone: the package knows no lists."""
+    if isinstance(value, dict):
+        return {name: _single(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return _single(value[0]) if value else None
+    return value
+
+
+def task_profile(rules_dir: str, log: str) -> dict[str, Any]:
+    import cProfile
+    import io
+    import pstats
+
+    profile = cProfile.Profile()
+    profile.enable()
+    done = task_engine(rules_dir, "1", "1", log)
+    profile.disable()
+    text = io.StringIO()
+    pstats.Stats(profile, stream=text).strip_dirs().sort_stats("tottime").print_stats(25)
+    return {"profile": text.getvalue(), **done}
+
+
+def clocks() -> tuple[float, float, float]:
+    return time.perf_counter(), time.process_time(), _children()
+
+
+def since(began: tuple[float, float, float]) -> dict[str, float]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
+    wall, cpu, children = clocks()
+    return {
+        "wall": wall - began[0],
+        "cpu": cpu - began[1] + children - began[2],
+        "peak": peak,
+    }
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def compare(rules_dir: str, log: str, few_log: str) -> None:
+    ways: dict[str, tuple[str, ...]] = {
+        "orjson alone": ("decode", log),
+        "all rules, 1 process": ("engine", rules_dir, "1", "1", log),
+        "all rules, 2 processes": ("engine", rules_dir, "1", "2", log),
+        "a tenth of them, 1 process": ("engine", rules_dir, str(FEW), "1", log),
+    }
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, (task, *arguments) in ways.items():
+            runs[name].append(measured(task, *arguments))
+
+    def median(name: str, figure: str) -> float:
+        return float(statistics.median(run[figure] for run in runs[name]))
+
+    base = runs["orjson alone"][0]
+    one = runs["all rules, 1 process"][0]
+    print(f"{Path(log).name}: {base['events']:,} events, {one['matches']:,} matches")
+    for name in ways:
+        each = median(name, "cpu") / base["events"] * 1e6
+        ratio = median(name, "cpu") / median("orjson alone", "cpu")
+        print(f"  {name:28} {each:8.1f} µs CPU an event {ratio:6.1f}×", end="")
+        print(f" {median(name, 'peak'):7.0f} MiB" if "rules" in runs[name][0] else "")
+    names = list(ways)
+    print(f"  {one['rules']} rules cost {median(names[1], 'cpu') / median(names[3], 'cpu'):.2f}×"
+          f" those {runs[names[3]][0]['rules']}")  # fmt: skip
+    print(f"  two processes are {median(names[1], 'wall') / median(names[2], 'wall'):.2f}×"
+          " as fast as one (wall clock)")  # fmt: skip
+    print(f"  rules load in {median(names[1], 'load'):.2f} s")
+    few = measured("engine", rules_dir, "1", "1", few_log)
+    print(f"  peak memory {few['peak']:.0f} MiB at {few['events']:,} events,"
+          f" {one['peak']:.0f} MiB at {one['events']:,}")  # fmt: skip
+    try:
+        other = measured("eql", rules_dir, log)
+    except subprocess.CalledProcessError:
+        print("  the package eql is not installed, or can not read these events")
+    else:
+        theirs = other["cpu"] / other["events"] / other["rules"]
+        ours = median(names[1], "cpu") / one["events"] / one["rules"]
+        print(f"  {theirs / ours:.0f}× as fast an event and rule as the package eql"
+              f" ({other['rules']} rules, {other['events']} events)")  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> None:
+    if arguments and arguments[0].startswith("--"):
+        task = globals()[f"task_{arguments[0][2:]}"]
+        print(json.dumps(task(*arguments[1:])))
+        return
+    rules_dir, *logs = arguments
+    with tempfile.TemporaryDirectory() as folder:
+        for log in logs:
+            few = Path(folder) / "few.ndjson"
+            with open(log, "rb") as lines:
+                tenth = sum(1 for _ in lines) // 10
+                lines.seek(0)
+                few.write_bytes(b"".join(islice(lines, tenth)))
+            compare(rules_dir, log, str(few))
+        print(measured("profile", rules_dir, str(few))["profile"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
