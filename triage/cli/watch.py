@@ -89,7 +89,11 @@ def _watch(options: argparse.Namespace) -> int:
             case,
             roots=roots,
             exceptions=options.exceptions,
-            themes=[path for path in (config.themes_dir(), options.themes) if path],
+            themes=[
+                path
+                for path in (config.bundled("themes"), config.themes_dir(), options.themes)
+                if path
+            ],
             engine=engine,
             who=options.user,
             clock=wall_clock,

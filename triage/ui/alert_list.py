@@ -310,7 +310,7 @@ class AlertList(RoleView, can_focus=True):
     def columns(self, row: AlertRow, width: int) -> list[Part]:
         """The parts of an alert's line for a list of ``width`` cells."""
         time = moment(row.time).strftime(self._pattern)
-        host_width, user_width = (20, 18) if width >= 100 else (12, 10) if width >= 74 else (12, 0)
+        host_width, user_width = (20, 18) if width >= 100 else (12, 10) if width >= 66 else (12, 0)
         count_width = self._count_width
         fixed = 3 + len(time) + 1 + 1 + host_width + 1 + count_width + _STATE_WIDTH
         fixed += user_width + 1 if user_width else 0
