@@ -185,10 +185,10 @@ def test_every_hit_is_told_at_once_or_waits(seed: int) -> None:
         result = waiting(block)
         found: dict[tuple[str, str, str], set[int]] = {}
         late = [
-            hit
+            waiting.waiting_hit(block, at, rule_id, key, stages)
             for mask, records in result.waiting
             for at in records
-            for hit in waiting.waiting_hits(block, at, mask)
+            for (rule_id, key), stages in waiting.waiting_keys(block, at, mask).items()
         ]
         for hit in (*result.hits, *late):
             found.setdefault((hit.rule_id, hit.key, hit.event.id), set()).update(hit.stages)

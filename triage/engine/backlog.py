@@ -9,7 +9,7 @@ late. So the order of arrival does not matter as far back as blocks are kept.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from triage.engine.index import Plan
 from triage.engine.match import BlockResult, Hit, Matcher
@@ -22,7 +22,7 @@ _ALWAYS = 1 << 62  # ns; the reach of a sequence without maxspan
 class _Kept:
     """A block with records that wait."""
 
-    __slots__ = ("_done", "_hits", "block", "mask", "result", "size")
+    __slots__ = ("_done", "_filled", "block", "mask", "result", "size")
 
     def __init__(self, block: Block, result: BlockResult) -> None:
         self.block = block
@@ -32,20 +32,27 @@ class _Kept:
         for mask, _ in result.waiting:
             self.mask |= mask
         self._done = 0  # mask of the steps that were found out
-        self._hits: dict[str, dict[str, list[Hit]]] = {}  # by rule and join key
+        # By rule and join key: records, and the stages they fill.
+        self._filled: dict[str, dict[str, list[tuple[int, tuple[int, ...]]]]] = {}
 
-    def hits(self, matcher: Matcher, rule_id: str, steps: int) -> dict[str, list[Hit]]:
-        """The hits of a rule's waiting steps, by join key."""
+    def keys(self, matcher: Matcher, rule_id: str, steps: int) -> Collection[str]:
+        """The join keys of the records that fill a rule's waiting steps."""
         fresh = steps & self.mask & ~self._done
         if fresh:
             self._done |= fresh
             for mask, records in self.result.waiting:
                 if mask & fresh:
                     for at in records:
-                        for hit in matcher.waiting_hits(self.block, at, mask & fresh):
-                            own = self._hits.setdefault(hit.rule_id, {})
-                            own.setdefault(hit.key, []).append(hit)
-        return self._hits.get(rule_id, {})
+                        filled = matcher.waiting_keys(self.block, at, mask & fresh)
+                        for (own, key), stages in filled.items():
+                            keys = self._filled.setdefault(own, {})
+                            keys.setdefault(key, []).append((at, stages))
+        return self._filled.get(rule_id, {}).keys()
+
+    def hits(self, matcher: Matcher, rule_id: str, key: str) -> Iterable[Hit]:
+        """The hits of one of these keys."""
+        for at, stages in self._filled[rule_id][key]:
+            yield matcher.waiting_hit(self.block, at, rule_id, key, stages)
 
     def reaches(self, first: int, last: int) -> bool:
         """Whether the block holds events from ``first`` to ``last`` (ns)."""
@@ -108,9 +115,9 @@ class Backlog:
             if not plan.waiting & kept.mask or not own.within(result.min_time, result.max_time):
                 continue
             keys = opened.get(rule_id, {})
-            for key, hits in kept.hits(self._matcher, rule_id, plan.waiting).items():
+            for key in kept.keys(self._matcher, rule_id, plan.waiting):
                 if key in keys or self._is_open(rule_id, key):
-                    yield from hits
+                    yield from kept.hits(self._matcher, rule_id, key)
 
     def _late(self, plan: Plan, keys: dict[str, list[int]]) -> Iterable[Hit]:
         """Hits of blocks before for keys that are open only now."""
@@ -118,9 +125,10 @@ class Backlog:
         last = max(map(max, keys.values())) + (_ALWAYS if plan.maxspan is None else plan.maxspan)
         for kept in self._kept:
             if plan.waiting & kept.mask and kept.reaches(first, last):
-                hits = kept.hits(self._matcher, plan.rule_id, plan.waiting)
-                for key in keys.keys() & hits.keys():
-                    yield from hits[key]
+                waiting = kept.keys(self._matcher, plan.rule_id, plan.waiting)
+                for key in waiting:
+                    if key in keys:
+                        yield from kept.hits(self._matcher, plan.rule_id, key)
 
     def _keep(self, kept: _Kept) -> None:
         self._kept.append(kept)

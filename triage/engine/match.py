@@ -125,7 +125,7 @@ class BlockResult:
     """What a block held: the hits and everything the case wants to know of it.
 
     A later stage of a sequence may wait: which records may fill it is told here, and that they do
-    is found out by ``Matcher.waiting_hits`` when an earlier stage is open (triage.engine.backlog).
+    is found out by ``Matcher.waiting_keys`` when an earlier stage is open (triage.engine.backlog).
     """
 
     hits: tuple[Hit, ...]
@@ -212,18 +212,29 @@ class Matcher:
         self._note_busy(run)
         return run.result()
 
-    def waiting_hits(self, block: Block, at: int, mask: int) -> list[Hit]:
-        """The hits of steps that waited, on record number ``at`` of a block."""
+    def waiting_keys(
+        self, block: Block, at: int, mask: int
+    ) -> dict[tuple[str, str], tuple[int, ...]]:
+        """The stages that record number ``at`` of a block fills, of steps that waited: by rule and
+        join key."""
+        doc = decode(block.format, block.records[at])
+        filled: dict[tuple[str, str], tuple[int, ...]] = {}
+        for step in self.index.of(mask) if doc is not None else ():
+            if doc is not None and step.condition.matches(doc):
+                for key in step.condition.keys(doc):
+                    name = (step.rule_id, orjson.dumps(key, default=str).decode())
+                    filled[name] = (*filled.get(name, ()), step.stage)
+        return filled
+
+    def waiting_hit(
+        self, block: Block, at: int, rule_id: str, key: str, stages: tuple[int, ...]
+    ) -> Hit:
+        """The hit of what :meth:`waiting_keys` told."""
         record, position = block.records[at], block.positions[at]
-        doc = decode(block.format, record)
-        if doc is None:
-            return []
+        doc = decode(block.format, record) or {}
         order = order_of(doc, block.source, position) or (0, 0, block.source, position)
-        stored = StoredEvent.of_record(block.format, record, order, host_of(doc))
-        event = _Candidate(doc, stored)
-        run = _Run(block)
-        self._try(event, self.index.of(mask), run)
-        return run.hits
+        event = StoredEvent.of_record(block.format, record, order, host_of(doc))
+        return Hit(rule_id, key, stages, event)
 
     def _sift(self, event: _Candidate, alive: int, at: int, run: _Run) -> None:
         """Try the steps alive that do not wait; and of the rules that these hit, all others."""
