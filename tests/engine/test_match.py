@@ -168,19 +168,22 @@ def _record(rng: random.Random, number: int) -> bytes:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 1 << 32), st.sampled_from([7, 50, 260]))
-def test_whatever_is_skipped_the_alerts_and_counts_are_the_same(seed: int, size: int) -> None:
+@given(st.integers(0, 1 << 32), st.sampled_from([7, 50, 260]), st.booleans())
+def test_whatever_is_skipped_the_alerts_and_counts_are_the_same(
+    seed: int, size: int, processes: bool
+) -> None:
     blocks = chunks(some_records(seed), size)
-    slow = alerts(RULES, blocks, optimise=False)
-    assert alerts(RULES, blocks, waits=True) == slow
-    assert alerts(RULES, blocks) == slow
+    slow = alerts(RULES, blocks, processes=processes, optimise=False)
+    assert alerts(RULES, blocks, processes=processes, waits=True) == slow
+    assert alerts(RULES, blocks, processes=processes) == slow
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_every_hit_is_told_at_once_or_waits(seed: int) -> None:
-    plain = Matcher([(rule, ()) for rule in RULES], optimise=False)
-    waiting = Matcher([(rule, ()) for rule in RULES], waits=True)
+    rules = [(rule, ()) for rule in RULES]
+    plain = Matcher(rules, processes=False, optimise=False)
+    waiting = Matcher(rules, processes=False, waits=True)
     for block in chunks(some_records(seed), 130):
         result = waiting(block)
         found: dict[tuple[str, str, str], set[int]] = {}
@@ -199,8 +202,9 @@ def test_every_hit_is_told_at_once_or_waits(seed: int) -> None:
 
 
 def test_results_without_waiting_are_equal_hit_for_hit() -> None:
-    fast = Matcher([(rule, ()) for rule in RULES])
-    slow = Matcher([(rule, ()) for rule in RULES], optimise=False)
+    rules = [(rule, ()) for rule in RULES]
+    fast = Matcher(rules, processes=False)
+    slow = Matcher(rules, processes=False, optimise=False)
     for block in chunks(some_records(5, 2_000), 400):
         assert comparable(fast(block).hits) == comparable(slow(block).hits)
 
@@ -229,6 +233,29 @@ def test_all_shared_rules_on_all_their_events(shared: Path) -> None:
     records = [line for path in files for line in path.read_bytes().splitlines()]
     some = random.Random(3).sample(range(0, len(records) - 60, 60), 40)
     blocks = [block_of(records[at : at + 60], first=at) for at in some]
-    slow = alerts(rules, blocks, optimise=False)
+    slow = alerts(rules, blocks, processes=False, optimise=False)
     assert slow[0]
-    assert alerts(rules, blocks, waits=True) == slow
+    assert alerts(rules, blocks, processes=False, waits=True) == slow
+
+
+@pytest.mark.parametrize("provider", ["Microsoft-Windows-Sysmon", "other", None])
+def test_a_thin_reading_places_events_as_decoding_does(provider: str | None) -> None:
+    fast, slow = (Matcher([(RULES[1], ())], processes=False, optimise=on) for on in (True, False))
+    for number in range(200):
+        doc = connect(number, "a", "c.exe", **{"event.created": "2026-02-01T00:00:00Z"})
+        doc["winlog"] = {
+            "provider_name": provider,
+            "time_created": f"2026-01-02T00:00:{number % 60:02}Z",
+        }
+        block = block_of([orjson.dumps(doc)])
+        assert summary(fast(block)) == summary(slow(block))
+
+
+def test_a_value_is_never_taken_for_another_that_python_finds_equal() -> None:
+    rules = [(Rule("r", parse('process where process.flag == "1" or process.flag : "tr?e"')), ())]
+    fast = Matcher(rules, processes=False)
+    slow = Matcher(rules, processes=False, optimise=False)
+    for number in range(400):
+        value = (1, True, 1.0, "1", [1], [True], None, 0)[number % 8]
+        block = block_of([orjson.dumps(start(1, "a", "c.exe", **{"process.flag": value}))])
+        assert comparable(fast(block).hits) == comparable(slow(block).hits)
