@@ -256,6 +256,6 @@ def test_a_value_is_never_taken_for_another_that_python_finds_equal() -> None:
     fast = Matcher(rules, processes=False)
     slow = Matcher(rules, processes=False, optimise=False)
     for number in range(400):
-        value = (1, True, 1.0, "1", [1], [True], None, 0)[number % 8]
+        value = (1.0, 1.0, 1, True, "1", [1], None, 0)[number % 8]
         block = block_of([orjson.dumps(start(1, "a", "c.exe", **{"process.flag": value}))])
         assert comparable(fast(block).hits) == comparable(slow(block).hits)
