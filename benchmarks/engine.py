@@ -4,9 +4,8 @@
 
 RULES_DIR holds many rules (best some hundred); EVENTS.ndjson is a log of some hundred thousand
 events. Each way is a process of its own and is run ``ROUNDS`` times in turn; the figures are
-medians of CPU time (of the parent and its workers), but wall-clock time where processes are
-compared, and are best kept as ratios. Memory is that of the whole file and of its first tenth:
-flat means equal. The PyPI package ``eql`` is measured on a slice where it is installed.
+medians of CPU time, and are best kept as ratios. Memory is that of the whole file and of its first
+tenth: flat means equal. The PyPI package ``eql`` is measured on a slice where it is installed.
 """
 
 from __future__ import annotations
@@ -48,9 +47,8 @@ def task_decode(log: str) -> dict[str, Any]:
     return {"events": events, **since(began)}
 
 
-def task_engine(rules_dir: str, every: str, workers: str, log: str) -> dict[str, Any]:
-    from triage.engine.backlog import Backlog
-    from triage.engine.pool import MatcherPlan, Pool
+def task_engine(rules_dir: str, every: str, log: str) -> dict[str, Any]:
+    from triage.engine.match import Matcher
     from triage.engine.sequence import Sequencer
     from triage.rules import load_rules
     from triage.sources import Follower
@@ -58,21 +56,15 @@ def task_engine(rules_dir: str, every: str, workers: str, log: str) -> dict[str,
     began = clocks()
     loaded = [rule for rule in load_rules([Path(rules_dir)]).rules if rule.runnable]
     rules = loaded[:: int(every)]
-    plan = MatcherPlan([(rule, ()) for rule in rules], processes=False, waits=True)
-    matcher = plan.matcher()
+    matcher = Matcher([(rule, ()) for rule in rules], processes=False)
     load = since(began)
     sequencer = Sequencer(rules)
-    backlog = Backlog(matcher, sequencer.is_open)
-    blocks = Follower([log], once=True).poll()
-    pool = Pool(plan, int(workers)) if int(workers) > 1 else None
     began, events, matches = clocks(), 0, 0
-    results = pool.map(blocks) if pool else ((block, matcher(block)) for block in blocks)
-    for block, result in results:
+    for block in Follower([log], once=True).poll():
+        result = matcher(block)
         events += result.events
-        matches += len(sequencer.advance(backlog.take(block, result)).matches)
+        matches += len(sequencer.advance(result.hits).matches)
     matches += len(sequencer.pass_time(None).matches)
-    if pool:
-        pool.close()
     return {
         "events": events,
         "matches": matches,
@@ -124,38 +116,27 @@ def task_profile(rules_dir: str, log: str) -> dict[str, Any]:
 
     profile = cProfile.Profile()
     profile.enable()
-    done = task_engine(rules_dir, "1", "1", log)
+    done = task_engine(rules_dir, "1", log)
     profile.disable()
     text = io.StringIO()
     pstats.Stats(profile, stream=text).strip_dirs().sort_stats("tottime").print_stats(25)
     return {"profile": text.getvalue(), **done}
 
 
-def clocks() -> tuple[float, float, float]:
-    return time.perf_counter(), time.process_time(), _children()
+def clocks() -> float:
+    return time.process_time()
 
 
-def since(began: tuple[float, float, float]) -> dict[str, float]:
+def since(began: float) -> dict[str, float]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
-    wall, cpu, children = clocks()
-    return {
-        "wall": wall - began[0],
-        "cpu": cpu - began[1] + children - began[2],
-        "peak": peak,
-    }
-
-
-def _children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return {"cpu": clocks() - began, "peak": peak}
 
 
 def compare(rules_dir: str, log: str, few_log: str) -> None:
     ways: dict[str, tuple[str, ...]] = {
         "orjson alone": ("decode", log),
-        "all rules, 1 process": ("engine", rules_dir, "1", "1", log),
-        "all rules, 2 processes": ("engine", rules_dir, "1", "2", log),
-        "a tenth of them, 1 process": ("engine", rules_dir, str(FEW), "1", log),
+        "all rules": ("engine", rules_dir, "1", log),
+        "a tenth of them": ("engine", rules_dir, str(FEW), log),
     }
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -166,7 +147,7 @@ def compare(rules_dir: str, log: str, few_log: str) -> None:
         return float(statistics.median(run[figure] for run in runs[name]))
 
     base = runs["orjson alone"][0]
-    one = runs["all rules, 1 process"][0]
+    one = runs["all rules"][0]
     print(f"{Path(log).name}: {base['events']:,} events, {one['matches']:,} matches")
     for name in ways:
         each = median(name, "cpu") / base["events"] * 1e6
@@ -174,12 +155,10 @@ def compare(rules_dir: str, log: str, few_log: str) -> None:
         print(f"  {name:28} {each:8.1f} µs CPU an event {ratio:6.1f}×", end="")
         print(f" {median(name, 'peak'):7.0f} MiB" if "rules" in runs[name][0] else "")
     names = list(ways)
-    print(f"  {one['rules']} rules cost {median(names[1], 'cpu') / median(names[3], 'cpu'):.2f}×"
-          f" those {runs[names[3]][0]['rules']}")  # fmt: skip
-    print(f"  two processes are {median(names[1], 'wall') / median(names[2], 'wall'):.2f}×"
-          " as fast as one (wall clock)")  # fmt: skip
+    print(f"  {one['rules']} rules cost {median(names[1], 'cpu') / median(names[2], 'cpu'):.2f}×"
+          f" those {runs[names[2]][0]['rules']}")  # fmt: skip
     print(f"  rules load in {median(names[1], 'load'):.2f} s")
-    few = measured("engine", rules_dir, "1", "1", few_log)
+    few = measured("engine", rules_dir, "1", few_log)
     print(f"  peak memory {few['peak']:.0f} MiB at {few['events']:,} events,"
           f" {one['peak']:.0f} MiB at {one['events']:,}")  # fmt: skip
     try:

@@ -216,3 +216,52 @@ def test_real_evtx_with_two_system_binaries(shared: Path, tmp_path: Path) -> Non
     ] == [("151.101.0.133", 443, "public", True), ("93.184.220.29", 80, "public", False)]
     lines = [context.describe(event) for event in around.events]
     assert any("AllTheThings.dll" in line and line.startswith("file creation") for line in lines)
+
+
+def test_drill_downs_find_the_other_alerts(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    drill = """
+[[triage.drilldown]]
+name = "Other results for {{user.name}} on {{host.name}}"
+query = '''
+any where event.kind == "signal" and kibana.alert.rule.rule_id == {{kibana.alert.rule.rule_id}} and
+  user.name == {{user.name}} and host.name == {{host.name}}
+'''
+window = "1h"
+"""
+    path = events.write_rule(rules / "a.toml", 'process where process.name : "a.exe"')
+    path.write_text(path.read_text("utf-8") + drill, "utf-8")
+    events.write_rule(rules / "b.toml", 'process where process.name : "a.exe"')
+    docs = [
+        events.start(0, "long ago", "a.exe"),
+        events.start(4000, "p1", "a.exe"),
+        events.start(4001, "p2", "a.exe", **{"user.name": 'x" or true or "'}),
+        events.start(4002, "p3", "a.exe"),
+    ]
+    log = events.write(tmp_path / "log.ndjson", docs)
+    reader, alerts = read([log], rules, tmp_path / "c.triage")
+    (last,) = [one for one in alerts if one.row.rule_id == "id-a" and one.row.entity_id == "p3"]
+    (found,) = context.drilldowns(reader, last)
+    assert found.name == "Other results for mara on pc-1"
+    assert [row.entity_id for row in found.results] == ["p1"]
+    (odd,) = [one for one in alerts if one.row.rule_id == "id-a" and one.row.entity_id == "p2"]
+    (found,) = context.drilldowns(reader, odd)  # a quote in a value stays in its literal
+    assert (found.results, found.problem) == ((), "")
+
+
+def test_what_the_process_started_connects_too(tmp_path: Path) -> None:
+    child = {"process.parent.entity_id": "evil", "process.parent.name": "beacon.exe"}
+    docs = [
+        events.start(1, "evil", "beacon.exe"),
+        events.connect(2, "evil", "beacon.exe"),
+        events.start(3, "child", "dropper.exe", **child),
+        events.connect(4, "child", "dropper.exe", **{"destination.ip": "198.51.100.4"}),
+        events.connect(5, "stranger", "other.exe", **{"destination.ip": "198.51.100.5"}),
+    ]
+    log = events.write(tmp_path / "log.ndjson", docs)
+    reader, alerts = read([log], events.write_rule(tmp_path / "r.toml"), tmp_path / "c.triage")
+    found = context.connections(alerts[0], context.around(reader, alerts[0]).events)
+    assert [(one.process, one.address) for one in found] == [
+        ("beacon.exe", "203.0.113.7"),
+        ("dropper.exe", "198.51.100.4"),
+    ]

@@ -17,7 +17,7 @@ from triage.case.write import CaseWriter
 from triage.context import around
 from triage.errors import TriageError
 from triage.exceptions import Entry, ExceptionList, Item, append_item, remove_item
-from triage.run import Config, Engine, follow
+from triage.run import Config, Engine, EngineProcess, follow
 from triage.sources import Follower
 
 CHROME = 'process where process.name : "chrome.exe"'
@@ -302,3 +302,22 @@ def test_a_file_name_that_is_no_utf8_is_read_and_kept(bench: Bench) -> None:
     read_all(engine)
     assert engine.events == 0
     engine.close()
+
+
+def test_a_second_console_rides_on_the_first_ones_engine(bench: Bench) -> None:
+    arguments = ["--no-bundled-rules", "--rules", str(bench.rules), "--", str(bench.logs)]
+    log = Path(f"{bench.case}-engine.log")
+    first = EngineProcess(bench.case, arguments, log)
+    second = EngineProcess(bench.case, arguments, log)
+    first.start()
+    try:
+        wait_for(lambda: CaseReader(bench.case).engine().state == "live")
+        second.start()
+        process = second._process
+        assert process is not None
+        assert process.wait(20) == 2  # it says who holds the case, and dies of nothing worse
+        assert second.alive()
+        assert "already follows logs" in log.read_text("utf-8")
+    finally:
+        first.stop()
+    assert not second.alive()

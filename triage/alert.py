@@ -85,7 +85,7 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
         document["kibana.alert.group.id"] = id_
     if rule.building_block:
         document["kibana.alert.building_block_type"] = "default"
-    document.update(_risk_fields(rule, docs))
+    document.update(_risk_fields(rule, [*docs, document]))
     return Alert(
         id_,
         rule.rule_id,

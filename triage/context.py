@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from triage import times
-from triage.case.model import AlertDetail, Process
+from triage.case.model import AlertDetail, AlertRow, Process
 from triage.case.read import CaseReader
 from triage.engine.match import host_of, process_change
-from triage.eql import EqlError, explain, parse
+from triage.eql import EqlError, explain, parse, search
 from triage.errors import TriageError
 from triage.event import Event, identity, order_of
 from triage.fields import Doc, first_text, lookup, values
@@ -58,6 +58,17 @@ class Around:
     events: tuple[Event, ...]  # in order
     truncated: int  # how many more there were
     missing: tuple[str, ...]  # logs that could not be read again, each with the reason
+
+
+@dataclass(frozen=True, slots=True)
+class DrillDown:
+    """A search the rule offers from its alert, and what it finds."""
+
+    name: str
+    query: str  # EQL, the alert's values filled in
+    window: str  # "7 d" before the alert, "alert": around it
+    results: tuple[AlertRow, ...]  # the other alerts it finds, newest first
+    problem: str  # why it could not be run, "" where it could
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +194,9 @@ def _below(
 
 
 def connections(alert: AlertDetail, events: Sequence[Event]) -> tuple[Connection, ...]:
-    """The connections of the alert's processes among ``events``, by first time."""
-    own = {first_text(one.event.doc, "process.entity_id") for one in alert.matched} - {""}
+    """The connections of the alert's processes, and of what they started, among ``events``, by
+    first time."""
+    own = _with_descendants(alert, events)
     matched = {one.event.id for one in alert.matched}
     names = _resolved(events)
     found: dict[tuple[str, str, int | None, str, str], Connection] = {}
@@ -200,6 +212,16 @@ def connections(alert: AlertDetail, events: Sequence[Event]) -> tuple[Connection
         known = found.get(key)
         found[key] = _merged(known, one) if known else one
     return tuple(sorted(found.values(), key=lambda one: (one.first, one.address)))
+
+
+def _with_descendants(alert: AlertDetail, events: Sequence[Event]) -> set[str]:
+    """The entity ids of the alert's processes and of all that they started, one by another."""
+    own = {first_text(one.event.doc, "process.entity_id") for one in alert.matched} - {""}
+    for event in events:  # in order: a parent's start comes before its child's
+        doc = event.doc
+        if first_text(doc, "process.parent.entity_id") in own:
+            own.add(first_text(doc, "process.entity_id"))
+    return own - {""}
 
 
 def _connection(event: Event, names: dict[str, str], matched: bool) -> Connection | None:
@@ -375,6 +397,35 @@ def describe(event: Event) -> str:
     action = first_text(doc, "event.action", "event.code", "message") or "event"
     target = first_text(doc, "winlog.event_data.TargetImage", "winlog.channel")
     return f"{action} {process if process != '?' else ''} {target}".strip()
+
+
+# Drill-downs --------------------------------------------------------------------------------------
+
+
+def drilldowns(case: CaseReader, alert: AlertDetail) -> tuple[DrillDown, ...]:
+    """The rule's drill-downs, each run over the alerts of the case.
+
+    A drill-down is an EQL query over alert documents; its window reaches from so long before the
+    alert to the alert itself, or ``WINDOW`` to both sides where it has none of its own.
+    """
+    found: list[DrillDown] = []
+    given = alert.doc.get("triage.drilldowns")
+    for one in given if isinstance(given, list) else []:
+        name, query = str(one.get("name", "")), str(one.get("query", ""))
+        window = times.duration(str(one.get("window", "")))
+        start = alert.row.time - (WINDOW if window is None else window)
+        end = alert.row.time + (WINDOW if window is None else 0)
+        rows = {row.id: row for row in case.alerts() if start <= row.time <= end}
+        newest = sorted(rows.values(), key=lambda row: row.time, reverse=True)[:MAX_EVENTS]
+        try:
+            hits = search(query, case.documents(row.id for row in newest), size=MAX_EVENTS)
+            ids = {str(hit.events[0]["kibana.alert.uuid"]) for hit in hits if hit.events[0]}
+            problem = ""
+        except EqlError as error:
+            ids, problem = set(), str(error)
+        results = tuple(row for row in newest if row.id in ids and row.id != alert.row.id)
+        found.append(DrillDown(name, query, str(one.get("window", "")), results, problem))
+    return tuple(found)
 
 
 # Why --------------------------------------------------------------------------------------------

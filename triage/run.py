@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from triage.case.lock import EngineLock
+from triage.case.lock import EngineLock, holder
 from triage.case.model import EngineState
 from triage.case.model import SourceState as CaseSource
 from triage.case.read import CaseReader
@@ -358,7 +358,8 @@ def stop_on_signals(stop: threading.Event, *, attached: bool) -> None:
     if attached:
 
         def until_gone() -> None:
-            while sys.stdin.buffer.read(4096):
+            # Not through sys.stdin: its buffer's lock would be held by this thread at exit.
+            while os.read(0, 4096):
                 pass
             stop.set()
 
@@ -368,10 +369,11 @@ def stop_on_signals(stop: threading.Event, *, attached: bool) -> None:
 class EngineProcess:
     """The engine as a process of its own, started and restarted by the console."""
 
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
-        """``arguments``: those of ``triage watch`` without ``--headless``; ``log``: where what the
-        engine prints goes."""
-        self._arguments = list(arguments)
+    def __init__(self, case: str, arguments: Sequence[str], log: Path) -> None:
+        """``arguments``: those of ``triage watch`` without ``--case`` and ``--headless``; ``log``:
+        where what the engine prints goes."""
+        self._case = case
+        self._arguments = ["--case", case, *arguments]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -389,7 +391,7 @@ class EngineProcess:
     def start(self) -> None:
         """Start it; to be called before the console takes the terminal."""
         self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:  # another console may write there too
             self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
                 [sys.executable, "-m", "triage", "watch", *_ATTACHED, *self._arguments],
                 stdin=subprocess.PIPE,
@@ -399,8 +401,10 @@ class EngineProcess:
             )
 
     def alive(self) -> bool:
-        """Whether it runs."""
-        return self._process is not None and self._process.poll() is None
+        """Whether an engine follows into the case: this one, or that of another console."""
+        if self._process is not None and self._process.poll() is None:
+            return True
+        return holder(self._case) is not None
 
     def restart(self) -> None:
         """Stop it where it still runs, and start it again."""

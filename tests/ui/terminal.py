@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.ui.helpers import DEADLINE, NOW
 
+_PATIENCE = 2.0  # seconds before all is painted again
 _CONSOLE = f"""
 import sys
 from pathlib import Path
@@ -65,6 +66,7 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the terminal's size, as a window manager does."""
+        self._size = columns, rows
         size = struct.pack("HHHH", rows, columns, 0, 0)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
 
@@ -75,13 +77,23 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def wait(self, text: str) -> None:
-        """Read until ``text`` was painted since the last key; fail after the deadline."""
+        """Read until ``text`` was painted since the last key; fail after the deadline.
+
+        Only what changes is painted, and a slow machine may have painted it with what came before
+        the key: after a while the terminal changes its size, and all is painted again.
+        """
         end = time.monotonic() + DEADLINE
+        nudge = time.monotonic() + _PATIENCE
         while text not in plain(self.output[self._read :]):
             left = end - time.monotonic()
             shown = plain(self.output[self._read :])[-3000:]
             assert left > 0, f"{text!r} was never painted after {self.sent!r}, but:\n{shown}"
-            if not self._more(left):
+            if time.monotonic() > nudge:
+                nudge = time.monotonic() + _PATIENCE
+                columns, rows = self._size
+                self.resize(columns, rows - 1)
+                self.resize(columns, rows)
+            if not self._more(min(left, _PATIENCE)):
                 raise AssertionError(f"the console ended before {text!r}: {shown}")
 
     def end(self) -> int:

@@ -48,12 +48,12 @@ def test_a_dead_engine_is_started_again_ever_more_slowly(clock: Clock) -> None:
     state = EngineState(state="live", at=clock())
     assert supervisor.look(state) == ""
     engine.running = False
-    assert supervisor.look(state) == "engine restarting (1/5): disk full"
-    assert supervisor.look(state) == "engine restarting (1/5): disk full"
+    assert supervisor.look(state) == "engine restarted (1/5): disk full"
+    assert supervisor.look(state) == "engine restarted (1/5): disk full"
     assert engine.restarts == 1  # not again before its time
     for tries in range(2, 6):
         clock.now += (1 << tries) * SECOND
-        assert supervisor.look(state) == f"engine restarting ({tries}/5): disk full"
+        assert supervisor.look(state) == f"engine restarted ({tries}/5): disk full"
         assert engine.restarts == tries
     clock.now += 3600 * SECOND
     assert supervisor.look(state) == "engine stopped: disk full"
@@ -69,7 +69,7 @@ def test_an_engine_that_recovers_has_all_its_tries_again(clock: Clock) -> None:
     clock.now += 120 * SECOND
     assert supervisor.look(EngineState()) == ""
     engine.running = False
-    assert supervisor.look(EngineState()).startswith("engine restarting (1/5)")
+    assert supervisor.look(EngineState()).startswith("engine restarted (1/5)")
 
 
 def test_an_engine_elsewhere_that_falls_silent_is_noticed(clock: Clock) -> None:
@@ -91,10 +91,10 @@ def test_the_status_line_says_the_most_important_in_any_width() -> None:
     live = EngineState(state="live", rate=1204.4, lag_bytes=2_500_000, rejects=7)
     assert words(120, live) == (
         "triage logs  ● live  1,204 ev/s  lag 2.5 MB  open 1,204  ack 3  fp 2  closed 1"
-        "  42 rules (1 broken)  7 unreadable"
+        "  42 rules (1 broken file)  7 unreadable"
     )
     assert words(80, live) == (
-        "triage logs  ● live  open 1,204  ack 3  fp 2  closed 1  42 rules (1 broken)"
+        "triage logs  ● live  open 1,204  ack 3  fp 2  closed 1  42 rules (1 broken file)"
     )
     assert words(20, live) == "triage logs  ● live"
 

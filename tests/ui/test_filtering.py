@@ -56,6 +56,15 @@ def test_lets_through(text: str) -> None:
     assert parse(text)(ROW)
 
 
+def test_a_star_sees_users_and_hosts_as_the_list_shows_them() -> None:
+    service = replace(ROW, user="NORDWIND\\svc_patch", host="DC1.nordwind.example")
+    assert parse("user:svc*")(service)
+    assert parse("user:nordwind*")(service)
+    assert parse("host:dc?")(service)
+    assert not parse("host:dc?")(replace(service, host="DC10.nordwind.example"))
+    assert not parse("user:vc*")(service)
+
+
 @pytest.mark.parametrize(
     "text",
     [

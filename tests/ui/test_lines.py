@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -56,3 +58,13 @@ def test_times_say_the_day_only_where_days_differ() -> None:
     assert time_pattern([day, day + 1]) == "%H:%M:%S"
     assert time_pattern([day, 2 * day]) == "%m-%d %H:%M:%S"
     assert time_pattern([day, 900 * day]) == "%Y-%m-%d %H:%M"
+
+
+def test_a_hundred_kilobytes_without_a_blank_are_wrapped_at_once() -> None:
+    for text in ("A" * 100_000, "漢" * 50_000):
+        began = time.process_time()
+        rows = wrap(line(text, indent=4), 60)
+        assert time.process_time() - began < 1.0  # it took fourteen seconds, a cut at a time
+        assert all(cell_len("".join(part for part, _ in row)) <= 60 for row in rows)
+        shown = "".join(part.strip() for row in rows for part, _ in row)
+        assert shown == line(text).text

@@ -37,12 +37,10 @@ class EngineLock:
 
     def __init__(self, path: str) -> None:
         # Not the case file itself: closing a second handle on it would drop SQLite's own locks.
-        name = f"{path}-lock"
-        self._file = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _lock(self._file)
         except OSError:
-            os.lseek(self._file, 0, os.SEEK_SET)
             said = os.read(self._file, 32).strip()
             os.close(self._file)
             raise CaseHeldError(path, int(said) if said.isdigit() else 0) from None
@@ -59,3 +57,13 @@ class EngineLock:
         trace: TracebackType | None,
     ) -> None:
         os.close(self._file)
+
+
+def holder(path: str) -> int | None:
+    """The process id of the engine that follows into the case at ``path`` (0 where it is not
+    known), None where none does."""
+    try:
+        with EngineLock(path):
+            return None
+    except CaseHeldError as error:
+        return error.pid

@@ -57,6 +57,8 @@ def rule_config(options: argparse.Namespace) -> Config:
     for path in options.rules:
         if not path.exists():
             raise TriageError(f"--rules {path}: there is no such file or folder")
+    if not options.exceptions.is_dir() and options.exceptions != config.exceptions_dir():
+        say(f"triage: --exceptions {options.exceptions}: no such folder yet; none are in force")
     bundled = () if options.no_bundled_rules else (config.bundled("rules"),)
     rules = (*bundled, *options.rules)
     if not rules:
@@ -80,6 +82,8 @@ def say_refused(follower: Follower, events: int) -> int:
     refused = [one for one in follower.sources() if one.state in ("refused", "unreadable")]
     for one in refused:
         say(f"triage: {one.path}: not read: {one.reason}")
+    if not follower.sources():
+        say("triage: no logs found there: the folder is empty")
     return FAILED if refused and not events else OK
 
 

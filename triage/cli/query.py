@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from triage import ecs
 from triage.cli.common import FAILED, PATHS, Commands, Progress, command, say, say_refused
 from triage.cli.convert import documents
 from triage.context import describe
@@ -122,10 +123,15 @@ def _relevant(
 ) -> Iterator[dict[str, Any]]:
     """The documents that any stage matches: all that a search needs to hold in memory."""
     stages = dict.fromkeys((*query.stages, *([query.until] if query.until else [])))
-    tests = [
-        compile_stage(stage, category_field=category_field, field_types=types).matches
-        for stage in stages
+    compiled = [
+        compile_stage(stage, category_field=category_field, field_types=types) for stage in stages
     ]
+    for field in sorted({field for one in compiled for field in one.fields}):
+        if not ecs.known(field):
+            near = ecs.nearest(field)
+            advice = f"; did you mean {near}?" if near else ""
+            say(f"triage: no known source gives the field {field}{advice}")
+    tests = [one.matches for one in compiled]
     for doc in docs:
         if any(test(doc) for test in tests):
             yield doc

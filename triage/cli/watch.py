@@ -82,7 +82,7 @@ def _watch(options: argparse.Namespace) -> int:
     from triage.ui import run_console  # only a console needs a screen: it costs half a second
 
     CaseReader(case).close()  # a case that cannot be used is said here, before the screen is taken
-    engine = EngineProcess(_engine_arguments(options, case), Path(f"{case}-engine.log"))
+    engine = EngineProcess(case, _engine_arguments(options), Path(f"{case}-engine.log"))
     engine.start()
     try:
         run_console(
@@ -103,8 +103,8 @@ def _watch(options: argparse.Namespace) -> int:
     return OK
 
 
-def _engine_arguments(options: argparse.Namespace, case: str) -> list[str]:
-    arguments = ["--case", case, "--exceptions", str(options.exceptions)]
+def _engine_arguments(options: argparse.Namespace) -> list[str]:
+    arguments = ["--exceptions", str(options.exceptions)]
     for path in options.rules:
         arguments += ["--rules", str(path)]
     if options.no_bundled_rules:

@@ -53,18 +53,6 @@ class Step:
     condition: Condition
     # The rule's exceptions, each with the id of its item; one that holds keeps the event from here.
     exceptions: tuple[tuple[str, Callable[[Doc], bool]], ...]
-    # Whether it can wait: nothing comes of it until an event has filled the rule's first stage.
-    waits: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """The steps of one rule that can wait, and what sets them going."""
-
-    rule_id: str
-    maxspan: int | None  # ns
-    waiting: int  # mask of its steps that wait
-    every: int  # mask of all its steps
 
 
 class StepIndex:
@@ -73,12 +61,8 @@ class StepIndex:
     A step is one bit or, where its condition has alternatives, several; masks are sets of bits.
     """
 
-    def __init__(self, rules: Iterable[ExceptedRule], *, waits: bool = True) -> None:
-        """``waits``: whether later stages of sequences wait for the first."""
+    def __init__(self, rules: Iterable[ExceptedRule]) -> None:
         self.steps: list[Step] = []  # by bit; a step with alternatives is there several times
-        self.plans: dict[str, Plan] = {}  # of the rules with steps that wait, by id
-        self.waiting = 0  # mask of all steps that wait
-        self._waits = waits
         self._trees: list[Tree] = []
         for rule, exceptions in rules:
             self._add(rule, tuple(exceptions))
@@ -93,30 +77,13 @@ class StepIndex:
         stages = list(enumerate(rule.query.stages))
         if rule.query.until is not None:
             stages.append((UNTIL, rule.query.until))
-        # Steps of a sequence wait for its first stage; not where that must be missing, nor where
-        # an exception is to be counted whatever comes of it.
-        can_wait = (
-            self._waits
-            and rule.query.kind == "sequence"
-            and not rule.query.stages[0].missing
-            and not exceptions
-        )
-        first, waiting = len(self.steps), 0
         for number, stage in stages:
             condition = compile_stage(stage, category_field=rule.event_category_field)
-            waits = can_wait and number != 0
-            step = Step(rule.rule_id, number, condition, exceptions, waits)
+            step = Step(rule.rule_id, number, condition, exceptions)
             tree = _with_category(condition.tree, condition.categories, rule.event_category_field)
             for branch in branches(tree):
-                if waits:
-                    waiting |= 1 << len(self.steps)
                 self.steps.append(step)
                 self._trees.append(branch)
-        if waiting:
-            every = (1 << len(self.steps)) - (1 << first)
-            plan = Plan(rule.rule_id, rule.query.maxspan, waiting, every)
-            self.plans[rule.rule_id] = plan
-            self.waiting |= waiting
 
     def _demands(self) -> dict[str, list[tuple[Tree, int]]]:
         """For each field what is demanded of it, and the mask of the steps that do."""

@@ -6,27 +6,21 @@ order, in any process, on any machine; all that needs order or memory is in ``se
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import orjson
 
-from triage import times
 from triage.engine.gates import Gate
 from triage.engine.index import ExceptedRule, Step, StepIndex
-from triage.engine.sieve import Sieve
-from triage.engine.thin import CHANGED, ThinReader
+from triage.engine.sieve import Demands, Sieve
 from triage.eql.access import Reader, reader
 from triage.event import Event, identity, order_of
 from triage.fields import Doc, first_text, lookup, values
 from triage.sources import Block, RecordError, Reject, decode
 from triage.sources.block import EXCERPT_BYTES
 
-_THIN_FORMATS = frozenset({"ecs"})
 _MOST_SIEVES = 32
-_BUSY = 8  # events of a block that fill the first stage of a rule
 
 
 class StoredEvent:
@@ -122,14 +116,9 @@ class ProcessChange:
 
 @dataclass(frozen=True, slots=True)
 class BlockResult:
-    """What a block held: the hits and everything the case wants to know of it.
-
-    A later stage of a sequence may wait: which records may fill it is told here, and that they do
-    is found out by ``Matcher.waiting_keys`` when an earlier stage is open (triage.engine.backlog).
-    """
+    """What a block held: the hits and everything the case wants to know of it."""
 
     hits: tuple[Hit, ...]
-    waiting: tuple[tuple[int, tuple[int, ...]], ...]  # mask of steps, records (by index)
     suppressed: tuple[Suppression, ...]
     processes: tuple[ProcessChange, ...]
     rejects: tuple[Reject, ...]
@@ -151,40 +140,20 @@ class Matcher:
         rules: Iterable[ExceptedRule],
         *,
         processes: bool = True,
-        waits: bool = False,
         optimise: bool = True,
     ) -> None:
         """``processes``: whether to gather process starts and ends, which only a case needs.
-        ``waits``: whether later stages of sequences may wait, for a Backlog to find them out.
         ``optimise``: False tries every step on every event, for tests to compare with."""
-        self.index = index = StepIndex(rules, waits=waits)
+        self._index = index = StepIndex(rules)
         self._processes = processes
         self._optimise = optimise
-        self._wanted = index.every & ~index.waiting
-        # Masks of the rules whose first stage many events fill: it pays to sift their other steps.
-        self._busy: dict[str, int] = {}
         self._readers = {field: reader(field) for field in index.fields}
         self._sieves: dict[frozenset[str], Sieve] = {}  # of documents, by their outermost keys
         self._any_sieve = self._sieve(self._readers)
-        self._thin = ThinReader([*index.fields, "event.type"])
-        self._thin_sieve = self._any_sieve
-        self._kinds: Reader = self._any_sieve.alive
-        self._want()
 
     def __call__(self, block: Block) -> BlockResult:
         run = _Run(block)
-        thinly = self._optimise and block.format in _THIN_FORMATS
-        for at, (record, position) in enumerate(zip(block.records, block.positions, strict=True)):
-            alive = -1
-            if thinly and (thin := self._thin.read(record)) is not None:
-                alive = self._thin_sieve.alive(thin)
-                if not alive & self._wanted and (told := self._thin.place(thin)):
-                    host, created, stamp = told
-                    if not (self._processes and _may_change(self._kinds(thin))):
-                        run.note(host, _instant(created, stamp))
-                        if alive:
-                            run.wait(alive, at)
-                        continue
+        for record, position in zip(block.records, block.positions, strict=True):
             try:
                 doc = decode(block.format, record)
             except RecordError as error:
@@ -199,68 +168,18 @@ class Matcher:
             run.note(host, order[0] if order else None)
             if self._processes and (change := process_change(doc, host, order)):
                 run.processes.append(change)
-            place = order or (0, 0, block.source, position)
-            event = _Candidate(doc, StoredEvent.of_record(block.format, record, place, host))
-            if not self._optimise:
-                self._try(event, self.index.of(self.index.every), run)
-                continue
-            if alive < 0:
-                alive = self._sieve_for(doc).alive(doc)
-                if thinly and self._thin.learn(doc):
-                    self._reshape()
-            self._sift(event, alive, at, run)
-        self._note_busy(run)
+            alive = self._sieve_for(doc).alive(doc) if self._optimise else self._index.every
+            if alive:
+                place = order or (0, 0, block.source, position)
+                stored = StoredEvent.of_record(block.format, record, place, host)
+                self._try(doc, stored, self._index.of(alive), run)
         return run.result()
 
-    def waiting_keys(
-        self, block: Block, at: int, mask: int
-    ) -> dict[tuple[str, str], tuple[int, ...]]:
-        """The stages that record number ``at`` of a block fills, of steps that waited: by rule and
-        join key."""
-        doc = decode(block.format, block.records[at])
-        filled: dict[tuple[str, str], tuple[int, ...]] = {}
-        for step in self.index.of(mask) if doc is not None else ():
-            if doc is not None and step.condition.matches(doc):
-                for key in step.condition.keys(doc):
-                    name = (step.rule_id, orjson.dumps(key, default=str).decode())
-                    filled[name] = (*filled.get(name, ()), step.stage)
-        return filled
-
-    def waiting_hit(
-        self, block: Block, at: int, rule_id: str, key: str, stages: tuple[int, ...]
-    ) -> Hit:
-        """The hit of what :meth:`waiting_keys` told."""
-        record, position = block.records[at], block.positions[at]
-        doc = decode(block.format, record) or {}
-        order = order_of(doc, block.source, position) or (0, 0, block.source, position)
-        event = StoredEvent.of_record(block.format, record, order, host_of(doc))
-        return Hit(rule_id, key, stages, event)
-
-    def _sift(self, event: _Candidate, alive: int, at: int, run: _Run) -> None:
-        """Try the steps alive that do not wait; and of the rules that these hit, all others."""
-        waiting = alive & self.index.waiting
-        steps = self.index.of(alive & self._wanted)
-        matched = [step for step in steps if step.condition.matches(event.doc)]
-        for rule_id in {step.rule_id for step in matched} & self.index.plans.keys():
-            plan = self.index.plans[rule_id]
-            run.opened[rule_id] = run.opened.get(rule_id, 0) + 1
-            more = self.index.of(waiting & plan.waiting)
-            matched += [step for step in more if step.condition.matches(event.doc)]
-            waiting &= ~plan.waiting
-        if matched:
-            self._take(event, matched, run)
-        if waiting:
-            run.wait(waiting, at)
-
-    def _try(self, event: _Candidate, steps: Iterable[Step], run: _Run) -> None:
-        matched = [step for step in steps if step.condition.matches(event.doc)]
-        if matched:
-            self._take(event, matched, run)
-
-    def _take(self, event: _Candidate, matched: Sequence[Step], run: _Run) -> None:
-        doc, stored = event.doc, event.stored
+    def _try(self, doc: Doc, stored: StoredEvent, steps: Iterable[Step], run: _Run) -> None:
         touched: dict[tuple[str, str], list[int]] = {}
-        for step in matched:
+        for step in steps:
+            if not step.condition.matches(doc):
+                continue
             # As in Elastic, an excepted event can fill no stage: a benign first connection never
             # hides the malicious second one.
             item_id = next((id_ for id_, test in step.exceptions if test(doc)), None)
@@ -274,14 +193,6 @@ class Matcher:
             Hit(rule_id, key, tuple(stages), stored) for (rule_id, key), stages in touched.items()
         )
 
-    def _reshape(self) -> None:
-        """Sift thin readings of a new shape."""
-        readers = self._thin.readers
-        fields = self._readers.keys() & readers.keys() - CHANGED
-        self._thin_sieve = self._sieve({name: readers[name] for name in fields}, CHANGED)
-        self._kinds = readers.get("event.type", lambda thin: None)
-        self._want()
-
     def _sieve_for(self, doc: Doc) -> Sieve:
         """The sieve of documents with these outermost keys: it asks for no field they lack."""
         keys = frozenset(doc)
@@ -292,39 +203,19 @@ class Matcher:
             readers = self._readers.items()
             sieve = self._sieve({n: read for n, read in readers if n.partition(".")[0] in keys})
             self._sieves[keys] = sieve
-            self._want()
         return sieve
 
-    def _sieve(self, readers: Mapping[str, Reader], unknown: Container[str] = frozenset()) -> Sieve:
-        """The sieve that reads these fields; others, if not ``unknown``, are absent for certain."""
-        index = self.index
+    def _sieve(self, readers: Mapping[str, Reader]) -> Sieve:
+        """The sieve that reads these fields; others are absent for certain."""
+        index = self._index
         every = index.every
+        asked: list[tuple[Demands, Reader]] = []
         for field, demands in zip(index.fields, index.demands, strict=True):
-            if field not in readers and field not in unknown:
+            if field in readers:
+                asked.append((demands, readers[field]))
+            else:
                 every &= Gate(demands, every).mask(None, None, every)[0]
-        asked = [
-            (d, readers[f])
-            for f, d in zip(index.fields, index.demands, strict=True)
-            if f in readers
-        ]
-        return Sieve([d for d, _ in asked], [read for _, read in asked], every)
-
-    def _want(self) -> None:
-        wanted = self._wanted
-        for mask in self._busy.values():
-            wanted |= mask
-        for sieve in (self._any_sieve, self._thin_sieve, *self._sieves.values()):
-            sieve.want(wanted)
-
-    def _note_busy(self, run: _Run) -> None:
-        fresh = [
-            rule_id
-            for rule_id, count in run.opened.items()
-            if count >= _BUSY and rule_id not in self._busy
-        ]
-        if fresh:
-            self._busy.update((rule_id, self.index.plans[rule_id].waiting) for rule_id in fresh)
-            self._want()
+        return Sieve([demands for demands, _ in asked], [read for _, read in asked], every)
 
 
 class _Run:
@@ -335,8 +226,6 @@ class _Run:
         self.suppressed: list[Suppression] = []
         self.processes: list[ProcessChange] = []
         self.rejects = list(block.rejects)
-        self.opened: dict[str, int] = {}  # rules whose first stage was filled: how often
-        self._waiting: dict[int, list[int]] = {}
         self._hosts: set[str] = set()
         self._min_time = self._max_time = self._events = self._untimed = 0
 
@@ -352,17 +241,9 @@ class _Run:
         if time > self._max_time:
             self._max_time = time
 
-    def wait(self, mask: int, at: int) -> None:
-        known = self._waiting.get(mask)
-        if known is None:
-            self._waiting[mask] = [at]
-        else:
-            known.append(at)
-
     def result(self) -> BlockResult:
         return BlockResult(
             tuple(self.hits),
-            tuple((mask, tuple(records)) for mask, records in self._waiting.items()),
             tuple(self.suppressed),
             tuple(self.processes),
             tuple(self.rejects),
@@ -372,46 +253,6 @@ class _Run:
             self._max_time,
             tuple(sorted(self._hosts)),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A decoded event that steps are tried on."""
-
-    doc: Doc
-    stored: StoredEvent
-
-
-def _may_change(kinds: Any) -> bool:
-    """Whether an event of these types may start or end a process."""
-    return kinds in ("start", "end") or (
-        kinds.__class__ is tuple and ("start" in kinds or "end" in kinds)
-    )
-
-
-def _instant(created: str | None, stamp: str) -> int | None:
-    """The time an event is ordered by, as :func:`triage.event.order_of` has it."""
-    for text in (created, stamp):
-        if text is None:
-            continue
-        if len(text) == 24 and text[19] == "." and text[23] == "Z":
-            minute, second = _minute(text[:17]), _second(text[17:])
-            time = None if minute is None or second is None else minute + second
-        else:
-            time = times.parse(text)
-        if time is not None:
-            return time
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _minute(text: str) -> int | None:
-    return times.parse(f"{text}00Z")
-
-
-@lru_cache(maxsize=65536)
-def _second(text: str) -> int | None:
-    return times.parse(f"1970-01-01T00:00:{text}")
 
 
 def host_of(doc: Doc) -> str:

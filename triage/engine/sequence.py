@@ -21,7 +21,7 @@ from triage.eql.machine import SampleMachine, SequenceMachine
 
 _FOR_EVER = -1
 MAX_OPEN_HITS = 200_000  # kept over all keys of all rules
-MAX_OPEN_BYTES = 32 << 20  # of their documents
+MAX_OPEN_BYTES = 128 << 20  # of their documents
 MAX_KEY_HITS = 5_000  # kept for one key of one rule
 
 
@@ -266,10 +266,6 @@ class Sequencer:
     def _count(self, hits: list[Hit], sign: int) -> None:
         self.open_hits += sign * len(hits)
         self._open_bytes += sign * sum(hit.event.size for hit in hits)
-
-    def is_open(self, rule_id: str, key: str) -> bool:
-        """Whether hits of this rule and join key (as JSON) are kept."""
-        return (rule_id, key) in self._tracks
 
     def open(self) -> Iterator[Hit]:
         """All hits kept, by key: the whole state."""

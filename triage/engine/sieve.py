@@ -64,19 +64,12 @@ class Sieve:
                        for one in demands]  # fmt: skip
         self._readers = readers
         self._every = every
-        self._wanted = every
         self._new: list[int] = [0] * len(demands)  # values of each field met for the first time
         self._trial = 0
         self._last: frozenset[int] = frozenset()  # fields to ask last
         self._asking = list(self._covers)  # for each field the steps to ask it for
         self._families = {every: _Family(every)}  # by mask
         self._begin()
-
-    def want(self, mask: int) -> None:
-        """Ask no further once none of these steps is alive."""
-        if mask != self._wanted:
-            self._wanted = mask
-            self._begin()
 
     def alive(self, doc: Any) -> int:
         """The mask of the steps that an event may fill."""
@@ -97,10 +90,8 @@ class Sieve:
         self._root = self._node(self._every, 0, 0, self._families[self._every])
 
     def _grow(self, node: _Node, key: Any, value: Any) -> _Node:
-        wanted = node.mask & self._wanted
-        mask, sure = self._gate(node.family, node.at).mask(key, value, wanted)
+        mask, sure = self._gate(node.family, node.at).mask(key, value, node.mask)
         if not sure:
-            mask |= ~wanted
             self._new[node.at] += 1
             self._trial += 1
             if self._trial == _TRIAL:
@@ -124,12 +115,11 @@ class Sieve:
         if depth == _FAMILY_DEPTH and len(self._families) < _MOST_FAMILIES:
             family = self._families.setdefault(mask, _Family(mask))
         node = self._nodes[mask, asked] = _Node(mask, asked, depth, family)
-        wanted = mask & self._wanted
-        if wanted:
+        if mask:
             left = [
-                (at not in self._last, (cover & wanted).bit_count(), -at)
+                (at not in self._last, (cover & mask).bit_count(), -at)
                 for at, cover in enumerate(self._asking)
-                if cover & wanted and not asked >> at & 1
+                if cover & mask and not asked >> at & 1
             ]
             if left:
                 node.at = -max(left)[2]

@@ -160,7 +160,7 @@ def status_segments(
     loaded, broken = rules
     parts: list[Part] = [(plural(loaded, "rule"), "dim")]
     if broken:
-        parts.append((f" ({broken} broken)", "bad"))
+        parts.append((f" ({plural(broken, 'broken file')})", "bad"))
     found.append(Segment(tuple(parts), 3 if not broken else 2))
     if engine.rejects:
         found.append(Segment(((f"{engine.rejects:,} unreadable", "warn"),), 4))

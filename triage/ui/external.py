@@ -11,7 +11,7 @@ from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
-from triage.text import clean_lines
+from triage.text import clean_lines, json_line
 
 MAX_COPY = 4096  # characters: what terminals take in one OSC 52 without cutting it
 
@@ -42,6 +42,56 @@ def edit(app: App[Any], path: Path) -> str:
     except OSError as error:
         return f"{command[0]}: {error.strerror}; set $EDITOR to an editor you have"
     return ""
+
+
+# What a ticket needs of an alert, in the order in which it is worth the room.
+_TICKET = [
+    "@timestamp",
+    "kibana.alert.uuid",
+    "kibana.alert.rule.name",
+    "kibana.alert.severity",
+    "kibana.alert.risk_score",
+    "kibana.alert.original_time",
+    "kibana.alert.workflow_status",
+    "kibana.alert.workflow_reason",
+    "kibana.alert.reason",
+    "triage.risk.message",
+    "host",
+    "user",
+    "process",
+    "destination",
+    "source",
+    "dns",
+    "file",
+    "registry",
+    "kibana.alert.rule.rule_id",
+    "kibana.alert.ancestors",
+    "kibana.alert.rule.threat",
+    "kibana.alert.rule.references",
+]
+
+
+def copy_document(app: App[Any], document: dict[str, Any]) -> str:
+    """Put an alert on the clipboard as JSON: as many of its telling fields as terminals take.
+
+    The stages' events fill in what they do not share, the first that has it.
+    """
+    events = document.get("triage.events", [])
+    chosen: dict[str, Any] = {}
+    left = 0
+    for name in _TICKET:
+        holders = [one for one in (document, *events) if one.get(name)]
+        if not holders:
+            continue
+        fuller = {**chosen, name: holders[0][name]}
+        if len(json_line(fuller)) > MAX_COPY:
+            left += 1
+            continue
+        chosen = fuller
+    text = json_line(chosen)
+    app.copy_to_clipboard(text)
+    told = f"copied the alert as JSON, {len(text):,} characters"
+    return f"{told}; {left} longer fields are left out" if left else told
 
 
 def copy(app: App[Any], text: str) -> str:

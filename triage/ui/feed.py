@@ -15,6 +15,7 @@ from triage.times import SECOND
 from triage.ui.format import clock_time
 
 _RESTARTS = 5
+_TOLD = 8 * SECOND  # a restart is shown for at least so long
 _SILENT = 15 * SECOND  # an engine speaks twice a second
 
 
@@ -48,6 +49,8 @@ class Supervisor:
         self._clock = clock
         self._tries = 0
         self._next = 0
+        self._word = ""
+        self._told_until = 0
 
     def look(self, state: EngineState) -> str:
         """What to say of the engine, "" where it runs; restarts it where that is due."""
@@ -56,6 +59,8 @@ class Supervisor:
             silent = state.state in ("live", "reading") and now - state.at > _SILENT
             return f"silent since {clock_time(state.at)}" if silent else ""
         if self._engine.alive():
+            if now < self._told_until:
+                return self._word  # a restart takes a moment; people take longer to see it
             if self._next and now > self._next + 60 * SECOND:
                 self._tries = self._next = 0  # a minute of health: what was is forgotten
             return ""
@@ -67,7 +72,9 @@ class Supervisor:
             self._tries += 1
             self._next = now + (1 << self._tries) * SECOND
             self._engine.restart()
-        return f"engine restarting ({self._tries}/{_RESTARTS}){told}"
+            self._word = f"engine restarted ({self._tries}/{_RESTARTS}){told}"
+            self._told_until = now + _TOLD
+        return self._word
 
 
 class Feed:

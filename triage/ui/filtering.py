@@ -271,9 +271,14 @@ def _pattern(value: str) -> re.Pattern[str]:
 def _text(read: Callable[[AlertRow], str], value: str) -> Predicate:
     if "*" in value or "?" in value:
         match = _pattern(value).match
-        return lambda row: match(read(row).lower()) is not None
+        return lambda row: any(match(name) is not None for name in _names(read(row).lower()))
     needle = value.lower()
     return lambda row: needle in read(row).lower()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """A value as the list may show it: whole, a user without domain, a host without its."""
+    return (text, text.rpartition("\\")[2], text.partition(".")[0])
 
 
 def _anywhere(value: str) -> Predicate:

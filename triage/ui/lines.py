@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 
 from triage.text import clean
 
@@ -112,21 +112,20 @@ def wrap(source: Line, width: int) -> list[tuple[Part, ...]]:
     row: list[Part] = []
     used = 0
     for word, role in _words(source.parts):
-        length = cell_len(word)
+        length = _cells(word)
         if used + length > width and used > (indent if rows else 0) and length <= width - indent:
             rows.append(tuple(row))
             row, used = [(" " * indent, "")], indent
             word = word.lstrip(" ")
-            length = cell_len(word)
-        while used + length > width:
-            piece, word = _split(word, width - used)
-            if not piece and used <= (indent if rows else 0):
-                piece, word = word[:1], word[1:]  # wider than a whole row: it must go somewhere
-            row.append((piece, role))
-            rows.append(tuple(row))
-            row, used = [(" " * indent, "")], indent
-            length = cell_len(word)
-        if word:
+            length = _cells(word)
+        if used + length > width:
+            # A word longer than a row: cut in one pass, for a log can hold one of 100 KB.
+            first, *others = _chopped(word, width - used, width - indent)
+            row.append((first, role))
+            for piece in others:
+                rows.append(tuple(row))
+                row, used = [(" " * indent, ""), (piece, role)], indent + _cells(piece)
+        elif word:
             row.append((word, role))
             used += length
     if row:
@@ -149,9 +148,26 @@ def _words(parts: Sequence[Part]) -> Iterable[Part]:
             yield text[start:], role
 
 
-def _split(word: str, width: int) -> tuple[str, str]:
-    """The first ``width`` cells of a word, and the rest."""
+def _cells(text: str) -> int:
+    """How many cells a text takes; all ASCII that is left after cleaning takes one each."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def _chopped(word: str, first: int, width: int) -> list[str]:
+    """A word cut into a piece of at most ``first`` cells and others of at most ``width``.
+
+    A character wider than its row is a piece of its own all the same.
+    """
     if word.isascii():
-        return word[:width], word[width:]
-    first = chop_cells(word, width)[0] if width > 0 else ""
-    return (first, word[len(first) :]) if cell_len(first) <= width else ("", word)
+        rest = range(max(0, first), len(word), max(1, width))
+        return [word[: max(0, first)], *(word[at : at + max(1, width)] for at in rest)]
+    pieces: list[str] = []
+    piece, used, room = "", 0, first
+    for char in word:
+        cells = cell_len(char)
+        if used + cells > room and (piece or not pieces):
+            pieces.append(piece)
+            piece, used, room = "", 0, width
+        piece += char
+        used += cells
+    return [*pieces, piece]

@@ -71,6 +71,7 @@ class Subject:
         self._tree = _Once(lambda: context.process_tree(readers.here(), alert))
         self._neighbours = _Once(lambda: self._others(readers.here()))
         self._tests = _Once(lambda: context.matched_values(alert))
+        self._drilldowns = _Once(lambda: context.drilldowns(readers.here(), alert))
 
     @property
     def around(self) -> context.Around:
@@ -87,6 +88,11 @@ class Subject:
     @property
     def connections(self) -> tuple[context.Connection, ...]:
         return context.connections(self.alert, self.around.events)
+
+    @property
+    def drilldowns(self) -> tuple[context.DrillDown, ...]:
+        """The rule's drill-downs with what they find in the case."""
+        return self._drilldowns.get()
 
     @property
     def neighbours(self) -> tuple[tuple[AlertRow, tuple[str, ...]], ...]:

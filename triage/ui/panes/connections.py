@@ -30,7 +30,8 @@ def build(subject: Subject, unfolded: frozenset[str]) -> Iterator[Page]:
             if place + 1 < len(found):
                 lines.append(BLANK)
     lines += [BLANK, _sums(found)]
-    lines.append(line(("▶ matched by the rule   ⏎ shows more", "dim")))
+    more = "   ⏎ shows more" if len(found) > 1 else ""
+    lines.append(line((f"▶ matched by the rule{more}", "dim")))
     yield Page(tuple(lines), str(len(found)))
 
 

@@ -8,22 +8,31 @@ from typing import Any
 from triage import times
 from triage.case.model import AlertDetail, JournalEntry
 from triage.fields import Doc, first_text, values
-from triage.ui.format import CLOSE_WORDS, day_time, full_time, plural, state_role, state_word
+from triage.ui.format import (
+    CLOSE_WORDS,
+    SEVERITY_LETTER,
+    day_time,
+    full_time,
+    plural,
+    state_role,
+    state_word,
+)
 from triage.ui.lines import BLANK, Item, Line, Page, field, heading, line, paragraphs
 from triage.ui.subject import Subject, tables, technique_ids
 
 _INTEGRITY = "process.Ext.token.integrity_level_name"
+_DRILLED = 6  # results shown of a drill-down
 _HASHES = ("sha256", "sha1", "md5", "imphash")
 
 
 def build(subject: Subject, _open: frozenset[str]) -> Iterator[Page]:
     """The page at once, then with the counts that need the logs."""
     waiting = field("related", ("reading the logs …", "dim"))
-    yield Page(tuple(_lines(subject, waiting)), first_word=True)
-    yield Page(tuple(_lines(subject, _related(subject))))
+    yield Page(tuple(_lines(subject, waiting, False)), first_word=True)
+    yield Page(tuple(_lines(subject, _related(subject), True)))
 
 
-def _lines(subject: Subject, related: Line) -> Iterator[Line]:
+def _lines(subject: Subject, related: Line, ready: bool) -> Iterator[Line]:
     alert = subject.alert
     yield from _head(alert)
     yield BLANK
@@ -39,7 +48,7 @@ def _lines(subject: Subject, related: Line) -> Iterator[Line]:
         yield heading("About the rule")
         yield line((" ".join(description.split()), "dim"))
     yield from _risk(alert)
-    yield from _drilldowns(alert)
+    yield from _drilldowns(subject, ready)
     yield from _notes(alert)
     yield from _history(alert.history)
 
@@ -210,20 +219,44 @@ def _risk(alert: AlertDetail) -> Iterator[Line]:
         )
 
 
-def _drilldowns(alert: AlertDetail) -> Iterator[Line]:
-    found = tables(alert.doc.get("triage.drilldowns"))
-    if found:
-        yield BLANK
-        yield heading("Drill-downs", "y copies the query")
-    for one in found:
-        query = str(one.get("query", ""))
-        name = str(one.get("name", ""))
+def _drilldowns(subject: Subject, ready: bool) -> Iterator[Line]:
+    given = tables(subject.alert.doc.get("triage.drilldowns"))
+    if not given:
+        return
+    yield BLANK
+    yield heading("Drill-downs", "y copies the query")
+    if not ready:
+        for one in given:
+            yield line(str(one.get("name", "")), "  ", ("…", "dim"))
+        return
+    for found in subject.drilldowns:
+        window = "around the alert" if found.window == "alert" else f"the {found.window} before"
+        count = plural(len(found.results), "other alert")
         yield Line(
-            ((name, ""), (f"  {one.get('window', '')}", "dim")),
-            Item("field", f"drilldown {name}", query, query),
+            (
+                (found.name, ""),
+                (f"  {count}", "match" if found.results else "dim"),
+                (f" {window}", "dim"),
+            ),
+            Item("field", f"drilldown {found.name}", found.query, found.query),
             2,
         )
-        yield line(("  " + " ".join(query.split()), "dim"), indent=2)
+        if found.problem:
+            yield line(("  " + found.problem.partition("\n")[0], "warn"), indent=4)
+        for row in found.results[:_DRILLED]:
+            severity = row.severity if row.severity in CRITICALITY else ""
+            yield Line(
+                (
+                    (f"  {day_time(row.time)} ", "dim"),
+                    (f"{SEVERITY_LETTER.get(row.severity, '?')} ", severity),
+                    (f"{row.rule_name}  ", ""),
+                    (f"risk {row.risk_score:g}  {row.process}", "dim"),
+                ),
+                Item("alert", f"drilled {found.name} {row.id}", row, row.id),
+                wrap=False,
+            )
+        if len(found.results) > _DRILLED:
+            yield line((f"  … {len(found.results) - _DRILLED} more", "dim"))
 
 
 def _notes(alert: AlertDetail) -> Iterator[Line]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
-import orjson
 
 from triage.case.decide import Done
 from triage.case.model import CLOSE_REASONS, AlertDetail, AlertRow, JournalEntry
@@ -255,11 +254,8 @@ class AlertScreen(ConsoleScreen):
         row = self.current()
         if row is None:
             return
-        documents = list(self.desk.readers.here().documents([row.id]))
-        text = orjson.dumps(
-            documents[0] if documents else {}, option=orjson.OPT_INDENT_2, default=str
-        )
-        self.say(external.copy(self.app, text.decode("utf-8", "replace")))
+        for alert in self.desk.readers.here().documents([row.id]):
+            self.say(external.copy_document(self.app, alert))
 
     # Program --------------------------------------------------------------------------------------
 
