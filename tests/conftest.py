@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # A screen must look the same wherever the tests run.
-for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL", "TEXTUAL_DRIVER", "FORCE_COLOR"):
+for name in (
+    *("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL", "TEXTUAL_DRIVER", "FORCE_COLOR"),
+    *("COLUMNS", "LINES"),  # a terminal of a test says its own size
+):
     os.environ.pop(name, None)
 
 

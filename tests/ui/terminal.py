@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.ui.helpers import DEADLINE, NOW
 
+_QUIET = 0.15  # seconds without a byte after which a screen is taken to be painted
 _PATIENCE = 2.0  # seconds before all is painted again
 _CONSOLE = f"""
 import sys
@@ -58,11 +59,13 @@ class Terminal:
         self._read = 0  # what was already looked at
         pid, self._master = pty.fork()
         if pid == 0:  # the child: becomes the console
+            # Before it starts: until the program listens, a change of size would go unnoticed.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.chdir(ROOT)
             command = [sys.executable, "-c", _CONSOLE, *map(str, arguments)]
             os.execve(sys.executable, command, {**os.environ, **environment})  # noqa: S606 - ourselves
         self._pid = pid
-        self.resize(columns, rows)
+        self._size = columns, rows
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the terminal's size, as a window manager does."""
@@ -71,7 +74,9 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
 
     def send(self, text: str) -> None:
-        """Press keys."""
+        """Press keys, once what the last ones brought about is painted to its end."""
+        while select.select([self._master], [], [], _QUIET)[0] and self._more(0):
+            pass
         self.sent = text
         self._read = len(self.output)
         os.write(self._master, text.encode())

@@ -11,6 +11,8 @@ import pytest
 from tests.ui.helpers import hunt_into
 from tests.ui.terminal import SEQUENCE, Terminal, kind, plain
 
+pytestmark = pytest.mark.xdist_group("terminal")  # one walk serves all of its tests
+
 # C0, C1, OSC 0, 8 and 52, DCS, CSI, DEL, bidi, zero width, separators, tags, and Textual's markup.
 HOSTILE = (
     "PWN\x1b]0;PWNTITLE\x07\x1b]8;;http://pwn.example\x1b\\link\x1b]52;c;UFdO\x07\x1bP+qPWN\x1b\\"
