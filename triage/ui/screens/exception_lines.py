@@ -151,7 +151,7 @@ def _rows(rows: Sequence[AlertRow]) -> Iterator[Line]:
             (
                 (f"   {moment(row.time).strftime(pattern)}  ", "dim"),
                 (fit(clean(row.host, 60), 14) + " ", ""),
-                (fit(clean(row.user, 60), 12) + " ", ""),
+                (fit(clean(row.user.rpartition("\\")[2], 60), 12) + " ", ""),
                 (fit(clean(row.process, 60), 18) + " ", ""),
                 (state, "dim"),
                 (after, "accent"),
