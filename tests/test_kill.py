@@ -90,7 +90,7 @@ def test_thirty_kills_lose_and_repeat_nothing(place: Path, tmp_path: Path) -> No
     assert met_half_way > KILLS // 2  # the kills did fall into the work
 
     process = engine(place, case)
-    until(lambda: events_read(reader) >= EVENTS and reader.engine().state == "live", deadline)
+    until(lambda: (reader.engine().pid, reader.engine().state) == (process.pid, "live"), deadline)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert reader.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
