@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from triage import times
 from triage.engine.match import host_of, user_of
 from triage.engine.sequence import Match
-from triage.fields import Doc, first_text, values
+from triage.fields import Doc, first_text, nested, values
 from triage.rules import PLACEHOLDER, SEVERITIES, Rule
 from triage.text import encodable
 
@@ -61,7 +61,7 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
     document: Doc = {
         **common,
         "@timestamp": made,
-        "event": {**_object(common.get("event")), "kind": "signal"},
+        "event": {**nested(common, "event"), "kind": "signal"},
         "kibana.alert.uuid": id_,
         "kibana.alert.status": "active",
         "kibana.alert.workflow_status": "open",
@@ -158,12 +158,8 @@ def _intersection(docs: Sequence[Doc]) -> Doc:
     return common
 
 
-def _object(value: object) -> Doc:
-    return value if isinstance(value, dict) else {}
-
-
 def _original_event(doc: Doc) -> Doc:
-    event = _object(doc.get("event"))
+    event = nested(doc, "event")
     return {
         f"kibana.alert.original_event.{name}": event[name]
         for name in ("action", "category", "code", "dataset", "kind", "module", "outcome", "type")

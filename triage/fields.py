@@ -133,3 +133,9 @@ def put(doc: Doc, name: str, value: Any) -> None:
             child = doc[part] = {}
         doc = child
     doc[last] = value
+
+
+def nested(doc: Doc, key: str) -> Doc:
+    """The object under a key of a document, empty where there is none."""
+    found = doc.get(key)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,17 @@
+"""Run: the engine at work, over logs once or for ever: follow, match, sequence, commit."""
+
+from triage.run.engine import Engine, hunt, wall_clock
+from triage.run.follow import follow, stop_on_signals
+from triage.run.process import EngineProcess
+from triage.run.rulebook import Config, Rulebook
+
+__all__ = [
+    "Config",
+    "Engine",
+    "EngineProcess",
+    "Rulebook",
+    "follow",
+    "hunt",
+    "stop_on_signals",
+    "wall_clock",
+]

@@ -1,0 +1,174 @@
+"""The engine put together: a block in, a transaction out; and the hunt, which reads once."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from triage.case.model import EngineState
+from triage.case.model import SourceState as CaseSource
+from triage.case.read import CaseReader
+from triage.case.schema import MEMORY
+from triage.case.write import CaseWriter, Committed
+from triage.context import WINDOW, around
+from triage.engine.match import host_of
+from triage.engine.sequence import Sequencer
+from triage.run.rulebook import Config, Rulebook
+from triage.sources import Block, Follower, SourceState
+
+_EVIDENCE_EVENTS = 300  # kept around one alert
+
+
+def wall_clock() -> int:
+    """Nanoseconds since 1970."""
+    return time.time_ns()
+
+
+class Engine:
+    """Follower, rules and case joined: each block becomes one transaction."""
+
+    def __init__(
+        self, config: Config, case: str, follower: Follower, clock: Callable[[], int] = wall_clock
+    ) -> None:
+        self.book = Rulebook(config, clock)
+        self.writer = CaseWriter(case, clock)
+        self.follower = follower
+        self._keeps = case != MEMORY
+        self._clock = clock
+        self.events = 0
+        self.rejects = 0
+        self.suppressed = 0
+        self.evicted = 0
+        self.collapsed = 0
+        self._per_source: dict[str, list[int]] = {}  # path -> [events, rejects]
+        self._matcher = self.book.matcher(processes=self._keeps)
+        self._sequencer = Sequencer(self.book.rules.values())
+        self.writer.say_rules(self.book.all, self.book.problems)
+
+    def resume(self) -> None:
+        """Take up the sequences that were open when the case was last written."""
+        self._sequencer.restore(self.writer.open_hits(self.book.rules))
+
+    def refresh(self) -> bool:
+        """Put changed rules and exceptions in force; True where there were any."""
+        before = {id_: rule.fingerprint for id_, rule in self.book.rules.items()}
+        if not self.book.refresh():
+            return False
+        self._matcher = self.book.matcher(processes=self._keeps)
+        after = {id_: rule.fingerprint for id_, rule in self.book.rules.items()}
+        self._sequencer.update(
+            self.book.rules.values(),
+            [id_ for id_, mark in before.items() if after.get(id_) != mark],
+        )
+        self.writer.say_rules(self.book.all, self.book.problems)
+        return True
+
+    def take(self, block: Block) -> Committed:
+        """Match a block, advance the sequences, commit."""
+        result = self._matcher(block)
+        advance = self._sequencer.advance(result.hits)
+        committed = self.writer.commit(block, result, advance, self.book.rules)
+        self.events += result.events
+        self.rejects += len(result.rejects)
+        self.suppressed += len(result.suppressed)
+        self.evicted += len(advance.evicted)
+        self.collapsed += committed.collapsed
+        counts = self._per_source.setdefault(block.source, [0, 0])
+        counts[0] += result.events
+        counts[1] += len(result.rejects)
+        return committed
+
+    def pass_time(self, now: int | None) -> Committed | None:
+        """Let time pass up to ``now`` (ns; None: for ever) for what only that can confirm."""
+        advance = self._sequencer.pass_time(now)
+        if not advance.matches:
+            return None
+        committed = self.writer.commit_confirmed(advance, self.book.rules)
+        self.collapsed += committed.collapsed
+        return committed
+
+    def sources(self) -> list[CaseSource]:
+        """How each followed log stands."""
+        return [
+            CaseSource(
+                one.path,
+                one.format,
+                one.state,
+                one.reason,
+                one.offset,
+                one.size,
+                *self._per_source.get(one.path, (0, 0)),
+            )
+            for one in self.follower.sources()
+        ]
+
+    def state(self, word: str, rate: float = 0.0, message: str = "") -> EngineState:
+        """What the engine has to say of itself."""
+        sources = self.follower.sources()
+        return EngineState(
+            pid=os.getpid(),
+            state=word,
+            at=self._clock(),
+            events=self.events,
+            rate=rate,
+            lag_bytes=sum(_lag(one) for one in sources),
+            total_bytes=sum(one.size for one in sources),
+            rejects=self.rejects,
+            suppressed=self.suppressed,
+            open_hits=self._sequencer.open_hits,
+            evicted=self.evicted,
+            rules=len(self.book.rules),
+            problems=len(self.book.problems),
+            message=message,
+        )
+
+    def gather(self, seconds: float) -> Iterator[int]:
+        """Keep what lies around alerts in the case, for when the logs are gone.
+
+        Only around alerts whose window has passed; yields how many are left. Stops after
+        ``seconds``, to be called again.
+        """
+        reader = CaseReader(self.writer.connection)
+        deadline = time.monotonic() + seconds
+        waiting = self.writer.ungathered(self._clock() - WINDOW)
+        for done, alert_id in enumerate(waiting):
+            if time.monotonic() > deadline:
+                return
+            alert = reader.alert(alert_id)
+            if alert is None:
+                continue
+            middle = alert.row.time
+            near = sorted(around(reader, alert).events, key=lambda event: abs(event.time - middle))
+            kept = [(event, host_of(event.doc)) for event in near[:_EVIDENCE_EVENTS]]
+            self.writer.gather(alert_id, kept)
+            yield len(waiting) - done - 1
+
+    def close(self) -> None:
+        self.follower.close()
+        self.writer.close()
+
+
+def hunt(engine: Engine, progress: Callable[[], None]) -> list[str]:
+    """Read everything once; the ids of the alerts that stand at the end, in order of time.
+
+    ``progress`` is called after each block. All is read before the first alert is told, since an
+    event further on may belong before one already read.
+    """
+    found: set[str] = set()
+    for block in engine.follower.poll():
+        found.update(engine.take(block).found)
+        progress()
+    if confirmed := engine.pass_time(None):
+        found.update(confirmed.found)
+    rows = CaseReader(engine.writer.connection).alerts()
+    standing = [row for row in rows if row.id in found and not row.superseded]
+    return [row.id for row in sorted(standing, key=lambda row: (row.time, row.rule_id, row.id))]
+
+
+def _lag(source: SourceState) -> int:
+    """Bytes of a log that are not read yet."""
+    if source.state != "reading":
+        return 0
+    # An EVTX file's offset counts records; it is read in one go, so it is behind as a whole.
+    return source.size if source.format == "evtx" else max(0, source.size - source.offset)

@@ -1,0 +1,100 @@
+"""The rules and exceptions in force, kept in step with their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from triage.engine.match import Matcher
+from triage.errors import Problem
+from triage.exceptions import ExceptionSet, compile_item, load_exceptions
+from triage.rules import Rule, RuleSet, load_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What an engine works with."""
+
+    rules: tuple[Path, ...]  # files and folders
+    exceptions: Path  # folder of lists
+
+
+class Rulebook:
+    """The rules and exceptions in force, kept in step with their files.
+
+    A file that breaks keeps its last good state in force; its problem is shown.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], int]) -> None:
+        self._config = config
+        self._clock = clock
+        self._stamp: object = None
+        self._expiry: int | None = None
+        self.all: tuple[Rule, ...] = ()  # also those that do not run
+        self.rules: dict[str, Rule] = {}  # those that run, by id
+        self.problems: tuple[Problem, ...] = ()
+        self.exceptions = ExceptionSet()
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Read the files again where one changed or an exception expired; True where it did."""
+        stamp = self._files()
+        expired = self._expiry is not None and self._clock() >= self._expiry
+        if stamp == self._stamp and not expired:
+            return False
+        self._stamp = stamp
+        rules = load_rules(self._config.rules)
+        exceptions = load_exceptions(self._config.exceptions)
+        broken = {p.path for p in (*rules.problems, *exceptions.problems) if p.severity == "error"}
+        self.all = self._keep_rules(rules, broken)
+        self.rules = {rule.rule_id: rule for rule in self.all if rule.runnable and rule.enabled}
+        self.exceptions = self._keep_lists(exceptions, broken)
+        self.problems = (*rules.problems, *exceptions.problems)
+        now = self._clock()
+        items = [item for one in self.exceptions.lists for item in one.items]
+        ends = [item.expire_time for item in items if item.expire_time and item.expire_time > now]
+        self._expiry = min(ends, default=None)
+        return True
+
+    def matcher(self, *, processes: bool) -> Matcher:
+        """The rules with their exceptions, compiled."""
+        now = self._clock()
+        return Matcher(
+            (
+                (
+                    rule,
+                    [
+                        (item.item_id, compile_item(item))
+                        for item in self.exceptions.items_for(rule, now)
+                    ],
+                )
+                for rule in self.rules.values()
+            ),
+            processes=processes,
+        )
+
+    def _keep_rules(self, fresh: RuleSet, broken: set[str]) -> tuple[Rule, ...]:
+        good = {rule.path: rule for rule in self.all if rule.runnable and rule.path in broken}
+        good = {path: rule for path, rule in good.items() if Path(path).exists()}
+        read = [rule for rule in fresh.rules if rule.runnable or rule.path not in good]
+        have = {rule.rule_id for rule in read}
+        return (*read, *(rule for rule in good.values() if rule.rule_id not in have))
+
+    def _keep_lists(self, fresh: ExceptionSet, broken: set[str]) -> ExceptionSet:
+        # A list may be read in part; what was whole before it broke stays in force whole.
+        kept = tuple(one for one in self.exceptions.lists if one.path in broken)
+        paths = {one.path for one in kept}
+        lists = (*(one for one in fresh.lists if one.path not in paths), *kept)
+        return replace(fresh, lists=lists)
+
+    def _files(self) -> object:
+        stamps: list[tuple[str, int, int]] = []
+        for root in (*self._config.rules, self._config.exceptions):
+            for path in [root, *sorted(root.rglob("*.toml"))] if root.is_dir() else [root]:
+                try:
+                    stat = path.stat()
+                except OSError:
+                    continue
+                stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
+        return stamps
