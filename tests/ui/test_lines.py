@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from triage.ui.format import cut_middle, fit, time_pattern
+from triage.ui.format import cut_middle, fit, shortened, time_pattern
 from triage.ui.lines import MAX_TEXT, Line, field, line, paragraphs, wrap
 
 
@@ -68,3 +68,8 @@ def test_a_hundred_kilobytes_without_a_blank_are_wrapped_at_once() -> None:
         assert all(cell_len("".join(part for part, _ in row)) <= 60 for row in rows)
         shown = "".join(part.strip() for row in rows for part, _ in row)
         assert shown == line(text).text
+
+
+def test_an_endless_value_shows_its_beginning_and_its_length() -> None:
+    assert shortened("x" * 1_500) == "x" * 1_500
+    assert shortened("x" * 101_500) == "x" * 1_500 + " … 100,000 more characters"

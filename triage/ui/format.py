@@ -120,3 +120,11 @@ def cut_middle(text: str, width: int) -> str:
         return fit(text, width).rstrip()
     head = (width - 1) // 2
     return f"{text[:head]}…{text[-(width - 1 - head) :]}"
+
+
+def shortened(text: str, limit: int = 1_500) -> str:
+    """A value that may be as long as a log cares to make it, as a pane shows it: its beginning,
+    and how much more there is. The whole of it is in the event's document."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} … {len(text) - limit:,} more characters"

@@ -14,6 +14,7 @@ from triage.ui.format import (
     day_time,
     full_time,
     plural,
+    shortened,
     state_role,
     state_word,
 )
@@ -141,7 +142,7 @@ def _actors(alert: AlertDetail) -> Iterator[Line]:
             port = text("destination.port")
             found = f"{found}:{port}" if port else found
         if found:
-            yield field(label, found, key=label)
+            yield field(label, shortened(found), copy=found, key=label)
     yield from _signature(docs)
     for kind in _HASHES:
         found = text(f"process.hash.{kind}", f"process.pe.{kind}")

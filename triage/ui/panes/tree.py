@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triage.context import ProcessNode
-from triage.ui.format import clock_time, plural
+from triage.ui.format import clock_time, plural, shortened
 from triage.ui.lines import BLANK, Item, Line, Page, line
 from triage.ui.subject import Subject
 
@@ -85,7 +85,7 @@ def _one(node: ProcessNode, lead: str) -> Line:
         (process.name or "?", role),
         (f" {process.pid}" if process.pid else "", "dim"),
         (flag, "warn"),
-        (f"  {told}" if told else "", "" if subject else "dim"),
+        (f"  {shortened(told)}" if told else "", "" if subject else "dim"),
         (f"  {process.user}" if process.user else "", "accent" if subject else "dim"),
         (when, "dim"),
     ]  # fmt: skip
