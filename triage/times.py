@@ -46,10 +46,15 @@ def parse(value: object) -> int | None:
     return seconds * SECOND + int((fraction or "").ljust(9, "0"))
 
 
+@lru_cache(maxsize=4096)
+def _stamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def iso(nanoseconds: int) -> str:
     """ISO 8601 in UTC, ``2026-08-21T12:04:31.123Z``: 3, 6 or 9 digits, as few as are exact."""
     seconds, fraction = divmod(nanoseconds, SECOND)
-    stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    stamp = _stamp(seconds)
     digits = f"{fraction:09d}"
     while len(digits) > 3 and digits.endswith("000"):
         digits = digits[:-3]

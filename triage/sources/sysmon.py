@@ -7,6 +7,7 @@ the values are those of the Windows integration 1.24.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from triage import times
@@ -337,6 +338,7 @@ def _network(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[
             put(doc, "network.community_id", flow)
 
 
+@lru_cache(maxsize=4096)  # the same addresses come again and again
 def _is_ip(text: str) -> bool:
     try:
         ip_address(text)

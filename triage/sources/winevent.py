@@ -59,10 +59,10 @@ def guid(value: str) -> str:
 
 def text(value: Any) -> str:
     """A typed value (evtx_dump prints numbers and booleans) as the text Windows would show."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
-    if value.__class__ is str:
-        return str(value)
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, list):
