@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from triage import times
@@ -13,6 +14,9 @@ from triage.event import Event, identity, order_of
 from triage.fields import first_text, lookup, values
 from triage.sources import RecordError, decode, read_range
 
+# (source, format, first, last) → (position, record) pairs: triage.sources.read_range, or a copy of
+# what it gave before.
+RangeReader = Callable[[str, str, int, int], Iterable[tuple[int, bytes]]]
 WINDOW = 5 * 60 * times.SECOND  # each side of an alert
 MAX_EVENTS = 2_000  # shown around one alert; the nearest ones stay
 
@@ -26,7 +30,9 @@ class Around:
     missing: tuple[str, ...]  # logs that could not be read again, each with the reason
 
 
-def around(case: CaseReader, alert: AlertDetail, window: int = WINDOW) -> Around:
+def around(
+    case: CaseReader, alert: AlertDetail, window: int = WINDOW, read: RangeReader = read_range
+) -> Around:
     """What happened on the alert's host within ``window`` ns of its events.
 
     Read back from the logs by the case's index of blocks; where a log is gone, the evidence kept
@@ -43,7 +49,7 @@ def around(case: CaseReader, alert: AlertDetail, window: int = WINDOW) -> Around
     mark = host.encode() if host.isascii() else b""
     for source, format_, first, last in case.blocks(host, start, end):
         try:
-            for position, record in read_range(source, format_, first, last):
+            for position, record in read(source, format_, first, last):
                 if mark not in record:
                     continue
                 event_ = _event(source, format_, position, record, host, (start, end))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from triage.case.model import EngineState
 from triage.case.model import SourceState as CaseSource
@@ -15,8 +16,9 @@ from triage.context import WINDOW, around
 from triage.engine.match import host_of
 from triage.engine.sequence import Sequencer
 from triage.run.rulebook import Config, Rulebook
-from triage.sources import Block, Follower, SourceState
+from triage.sources import Block, Follower, SourceState, read_range
 
+_RECENT_BLOCKS = 40  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
 
 
@@ -132,6 +134,8 @@ class Engine:
         reader = CaseReader(self.writer.connection)
         deadline = time.monotonic() + seconds
         waiting = self.writer.ungathered(self._clock() - WINDOW)
+        # Alerts come by time, and the blocks around one are mostly those around the next.
+        recent = lru_cache(_RECENT_BLOCKS)(lambda *place: tuple(read_range(*place)))
         for done, alert_id in enumerate(waiting):
             if time.monotonic() > deadline:
                 return
@@ -139,7 +143,10 @@ class Engine:
             if alert is None:
                 continue
             middle = alert.row.time
-            near = sorted(around(reader, alert).events, key=lambda event: abs(event.time - middle))
+            near = sorted(
+                around(reader, alert, read=recent).events,
+                key=lambda event: abs(event.time - middle),
+            )
             kept = [(event, host_of(event.doc)) for event in near[:_EVIDENCE_EVENTS]]
             self.writer.gather(alert_id, kept)
             yield len(waiting) - done - 1
