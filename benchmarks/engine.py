@@ -37,6 +37,7 @@ def measured(task: str, *arguments: str) -> dict[str, Any]:
 
 
 def task_decode(log: str) -> dict[str, Any]:
+    """Decode every line, no more."""
     import orjson
 
     began, events = clocks(), 0
@@ -48,6 +49,7 @@ def task_decode(log: str) -> dict[str, Any]:
 
 
 def task_engine(rules_dir: str, every: str, log: str) -> dict[str, Any]:
+    """Match and join with every so-manyth rule of a folder."""
     from triage.engine.match import Matcher
     from triage.engine.sequence import Sequencer
     from triage.rules import load_rules
@@ -75,6 +77,7 @@ def task_engine(rules_dir: str, every: str, log: str) -> dict[str, Any]:
 
 
 def task_eql(rules_dir: str, log: str) -> dict[str, Any]:
+    """The same event rules in the package ``eql``, over a slice."""
     import orjson
 
     from triage.rules import load_rules
@@ -110,6 +113,7 @@ def _single(value: Any) -> Any:
 
 
 def task_profile(rules_dir: str, log: str) -> dict[str, Any]:
+    """Where the time of ``task_engine`` goes."""
     import cProfile
     import io
     import pstats
@@ -133,6 +137,7 @@ def since(began: float) -> dict[str, float]:
 
 
 def compare(rules_dir: str, log: str, few_log: str) -> None:
+    """Run all ways in turn over one log and print their ratios."""
     ways: dict[str, tuple[str, ...]] = {
         "orjson alone": ("decode", log),
         "all rules": ("engine", rules_dir, "1", log),
@@ -173,6 +178,7 @@ def compare(rules_dir: str, log: str, few_log: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Compare over each log; or be one task of a comparison, in a process of its own."""
     if arguments and arguments[0].startswith("--"):
         task = globals()[f"task_{arguments[0][2:]}"]
         print(json.dumps(task(*arguments[1:])))

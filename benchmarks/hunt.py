@@ -49,6 +49,7 @@ def peak_memory(command: list[str]) -> float:
 
 
 def main() -> None:
+    """Run both in turn and print the ratio of their medians."""
     log = Path(sys.argv[1])
     more = ["--rules", sys.argv[2]] if len(sys.argv) > 2 else []
     decode = [sys.executable, "-c", DECODE, str(log)]

@@ -16,7 +16,7 @@ rm -rf "$venv"
     echo "cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2
     exit 1
 }
-total=$(grep -c '==' "$lock")
+total=$(($(grep -c '==' "$lock") + 1)) # and triage itself
 log=$venv/install.log
 done=0
 if [ -t 1 ]; then back='\r\033[K' end=''; else back='' end='\n'; fi

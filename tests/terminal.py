@@ -26,10 +26,11 @@ class Terminal:
     ) -> None:
         """``size``: columns and rows."""
         self.output = bytearray()
-        columns, rows = size
+        self.size = size
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            # Before it starts: until the program listens, a change of size would go unnoticed.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, _window(*size))
             os.execvpe(command[0], list(command), {**os.environ, **(env or {})})  # noqa: S606 - the test's own command
 
     def __enter__(self) -> Terminal:
@@ -50,25 +51,30 @@ class Terminal:
         os.waitpid(self.pid, 0)
         os.close(self._fd)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the terminal's size, as a window manager does."""
+        self.size = columns, rows
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, _window(columns, rows))
+
     def press(self, keys: str) -> None:
         """Type keys."""
         os.write(self._fd, keys.encode())
 
+    def quiet(self, seconds: float) -> None:
+        """Read until nothing has come for so long."""
+        while select.select([self._fd], [], [], seconds)[0] and self.read(0):
+            pass
+
     def read(self, seconds: float) -> bool:
-        """Take in what comes within ``seconds``; False where the command is gone."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if not select.select([self._fd], [], [], left)[0]:
-                return True
-            try:
-                got = os.read(self._fd, 1 << 16)
-            except OSError:
-                return False
-            if not got:
-                return False
-            self.output += got
+        """Take in what comes next within ``seconds``; False where the command is gone."""
+        if not select.select([self._fd], [], [], seconds)[0]:
             return True
-        return True
+        try:
+            got = os.read(self._fd, 1 << 16)
+        except OSError:
+            return False  # Linux says so when the child is gone
+        self.output += got
+        return bool(got)
 
     def until(self, wanted: str, seconds: float = 30.0, start: int = 0) -> int:
         """Read until ``wanted`` appears behind byte ``start``; the place where it ends.
@@ -82,3 +88,7 @@ class Terminal:
             if not self.read(0.2):
                 raise AssertionError(f"the command ended: …{self.output[-2000:]!r}")
         return at + len(mark)
+
+
+def _window(columns: int, rows: int) -> bytes:
+    return struct.pack("HHHH", rows, columns, 0, 0)

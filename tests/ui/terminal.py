@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import sys
-import termios
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.terminal import Terminal
 from tests.ui.helpers import DEADLINE, NOW
 
 _QUIET = 0.15  # seconds without a byte after which a screen is taken to be painted
@@ -48,38 +43,23 @@ def kind(match: re.Match[str]) -> str:
     return f"ESC {match['string'] or match['short']}"
 
 
-class Terminal:
-    """A child process on a pseudo-terminal of its own."""
+class ConsoleTerminal(Terminal):
+    """The console on a pseudo-terminal, walked through key by key."""
 
     def __init__(
         self, arguments: Sequence[str | Path], environment: dict[str, str], columns: int, rows: int
     ) -> None:
-        self.output = b""
+        command = [sys.executable, "-c", _CONSOLE, *map(str, arguments)]
+        super().__init__(command, size=(columns, rows), env=environment)
         self.sent = ""  # the last keys
-        self._read = 0  # what was already looked at
-        pid, self._master = pty.fork()
-        if pid == 0:  # the child: becomes the console
-            # Before it starts: until the program listens, a change of size would go unnoticed.
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.chdir(ROOT)
-            command = [sys.executable, "-c", _CONSOLE, *map(str, arguments)]
-            os.execve(sys.executable, command, {**os.environ, **environment})  # noqa: S606 - ourselves
-        self._pid = pid
-        self._size = columns, rows
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Change the terminal's size, as a window manager does."""
-        self._size = columns, rows
-        size = struct.pack("HHHH", rows, columns, 0, 0)
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
+        self._seen = 0  # what was already looked at
 
     def send(self, text: str) -> None:
         """Press keys, once what the last ones brought about is painted to its end."""
-        while select.select([self._master], [], [], _QUIET)[0] and self._more(0):
-            pass
+        self.quiet(_QUIET)
         self.sent = text
-        self._read = len(self.output)
-        os.write(self._master, text.encode())
+        self._seen = len(self.output)
+        self.press(text)
 
     def wait(self, text: str) -> None:
         """Read until ``text`` was painted since the last key; fail after the deadline.
@@ -89,42 +69,31 @@ class Terminal:
         """
         end = time.monotonic() + DEADLINE
         nudge = time.monotonic() + _PATIENCE
-        while text not in plain(self.output[self._read :]):
+        while text not in plain(self.output[self._seen :]):
             left = end - time.monotonic()
-            shown = plain(self.output[self._read :])[-3000:]
+            shown = plain(self.output[self._seen :])[-3000:]
             assert left > 0, f"{text!r} was never painted after {self.sent!r}, but:\n{shown}"
             if time.monotonic() > nudge:
                 nudge = time.monotonic() + _PATIENCE
-                columns, rows = self._size
+                columns, rows = self.size
                 self.resize(columns, rows - 1)
                 self.resize(columns, rows)
-            if not self._more(min(left, _PATIENCE)):
+            if not self.read(min(left, _PATIENCE)):
                 raise AssertionError(f"the console ended before {text!r}: {shown}")
 
     def end(self) -> int:
         """Read to the end; the exit code."""
-        while self._more(DEADLINE):
+        while self.read(DEADLINE):
             pass
-        _, status = os.waitpid(self._pid, 0)
-        os.close(self._master)
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self._fd)
         return os.waitstatus_to_exitcode(status)
 
     def kill(self) -> None:
         """Make an end where a test fails half way."""
-        os.kill(self._pid, signal.SIGKILL)
-
-    def _more(self, seconds: float) -> bool:
-        ready, _, _ = select.select([self._master], [], [], seconds)
-        if not ready:
-            return True
-        try:
-            chunk = os.read(self._master, 65536)
-        except OSError:
-            return False  # Linux says so when the child is gone
-        self.output += chunk
-        return bool(chunk)
+        os.kill(self.pid, signal.SIGKILL)
 
 
-def plain(output: bytes) -> str:
+def plain(output: bytes | bytearray) -> str:
     """What was painted, without the sequences."""
     return SEQUENCE.sub("", output.decode("utf-8", "replace"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.helpers import hunt_into
-from tests.ui.terminal import SEQUENCE, Terminal, kind, plain
+from tests.ui.terminal import SEQUENCE, ConsoleTerminal, kind, plain
 
 pytestmark = pytest.mark.xdist_group("terminal")  # one walk serves all of its tests
 
@@ -196,7 +196,7 @@ def take_a_walk(folder: Path, text: str) -> bytes:
     """Everything the terminal was told on a walk through the whole console."""
     given = place(folder, text)
     environment = {"TERM": "xterm-256color", "TRIAGE_EDITOR": "true"}
-    terminal = Terminal(given, environment, 120, 36)
+    terminal = ConsoleTerminal(given, environment, 120, 36)
     try:
         for keys, painted in WALK:
             if keys:
@@ -212,7 +212,7 @@ def take_a_walk(folder: Path, text: str) -> bytes:
     except BaseException:
         terminal.kill()
         raise
-    return terminal.output
+    return bytes(terminal.output)
 
 
 @pytest.fixture(scope="module")
