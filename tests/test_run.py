@@ -321,3 +321,24 @@ def test_a_second_console_rides_on_the_first_ones_engine(bench: Bench) -> None:
     finally:
         first.stop()
     assert not second.alive()
+
+
+def test_numbers_and_years_beyond_64_bits_stop_nothing(bench: Bench) -> None:
+    engine = bench.engine()
+    late = events.start(1, "p1", "chrome.exe", **{"@timestamp": "9999-12-31T23:59:59Z"})
+    late["@timestamp"] = "9999-12-31T23:59:59Z"
+    huge = events.start(
+        2,
+        "p2",
+        "chrome.exe",
+        **{
+            "process.pid": str(1 << 70),
+            "winlog.record_id": str(1 << 70),
+            "event.sequence": (1 << 64) - 1,
+        },
+    )
+    events.write(bench.logs / "a.ndjson", [late, huge])
+    read_all(engine)
+    assert sorted(processes(engine)) == ["chrome.exe", "chrome.exe"]
+    assert engine.events == 2
+    engine.close()

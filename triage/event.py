@@ -43,7 +43,14 @@ def order_of(doc: Doc, source: str, position: int) -> Order | None:
         time = times.parse(doc.get("@timestamp"))
         if time is None:
             return None
+    if not fits(time):
+        return None  # the year 9999 of a broken record is no place in the order of things
     return time, _tiebreaker(doc), source, position
+
+
+def fits(number: int) -> bool:
+    """Whether a whole number fits into 64 bits, as everything that is kept of an event must."""
+    return -(1 << 63) <= number < 1 << 63
 
 
 def _tiebreaker(doc: Doc) -> int:
@@ -52,8 +59,8 @@ def _tiebreaker(doc: Doc) -> int:
         holder = doc.get(outer)
         found = holder.get(inner) if holder.__class__ is dict else doc.get(f"{outer}.{inner}")
         try:
-            if found is not None:
-                return int(found)
+            if found is not None and fits(number := int(found)):
+                return number
         except (TypeError, ValueError):
             continue
     return 0

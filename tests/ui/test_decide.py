@@ -9,6 +9,7 @@ import pytest
 
 from tests.ui.helpers import (
     NOW,
+    Clock,
     add_alerts,
     main_screen,
     press,
@@ -19,7 +20,9 @@ from tests.ui.helpers import (
     write,
 )
 from triage import times
+from triage.case.model import EngineState
 from triage.case.read import CaseReader
+from triage.case.write import CaseWriter
 from triage.ui.app import Console
 from triage.ui.screens.drill import Drill
 
@@ -270,3 +273,16 @@ async def test_going_from_alert_to_alert_in_the_drill_down(console: Make) -> Non
         await until(pilot, lambda: "◐ ack" in screen_text(app))
         await press(pilot, "N", "escape")
         assert main_screen(app).rows.cursor == 1
+
+
+async def test_an_empty_list_keeps_saying_how_the_reading_stands(
+    console: Callable[..., Console], tmp_path: Path
+) -> None:
+    case = tmp_path / "quiet.triage"
+    writer = CaseWriter(str(case), Clock())
+    app = console(case)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        writer.say(EngineState(pid=1, state="live", at=Clock()(), events=1_204, rules=3))
+        await until(pilot, lambda: "1,204 events read" in screen_text(app))
+    writer.close()

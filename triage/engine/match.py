@@ -15,7 +15,7 @@ from triage.engine.gates import Gate
 from triage.engine.index import ExceptedRule, Step, StepIndex
 from triage.engine.sieve import Demands, Sieve
 from triage.eql.access import Reader, reader
-from triage.event import Event, identity, order_of
+from triage.event import Event, fits, identity, order_of
 from triage.fields import Doc, first_text, lookup, values
 from triage.sources import Block, RecordError, Reject, decode
 from triage.sources.block import EXCERPT_BYTES
@@ -317,6 +317,7 @@ def user_of(doc: Doc) -> str:
 def _number(doc: Doc, name: str) -> int:
     found = lookup(doc, name)
     try:
-        return int(found) if found is not None and found.__class__ is not list else 0
+        number = int(found) if found is not None and found.__class__ is not list else 0
     except (TypeError, ValueError):
         return 0
+    return number if fits(number) else 0

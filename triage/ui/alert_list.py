@@ -307,6 +307,13 @@ class AlertList(RoleView, can_focus=True):
             over = self.role_style("marked")
         return self.strip(self.columns(row, width), width, over, base)
 
+    def show_empty(self, text: str) -> None:
+        """What to say where there is no row; painted anew where it changes."""
+        if text != self.empty:
+            self.empty = text
+            if not len(self.store):
+                self.refresh()
+
     def columns(self, row: AlertRow, width: int) -> list[Part]:
         """The parts of an alert's line for a list of ``width`` cells."""
         time = moment(row.time).strftime(self._pattern)

@@ -120,7 +120,7 @@ class Main(AlertScreen):
                     (news.rules, news.broken),
                 )
             )
-            self.rows.empty = self._nothing(news)
+            self.rows.show_empty(self._nothing(news))
         store = self.desk.store
         self.query_one("#alerts").border_title = Content(
             f"Alerts {len(store):,} of {store.total:,}"
