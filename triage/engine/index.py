@@ -11,6 +11,7 @@ from triage.eql import compile_stage
 from triage.eql.tree import AllOf, Leaf, Tree, tree_fields
 from triage.fields import Doc
 
+_MOST_MASKS = 4_096  # whose steps are remembered
 UNTIL = -1  # the stage number of a sequence's `until`
 
 
@@ -51,6 +52,7 @@ class Step:
     rule_id: str
     stage: int  # its place in the query, UNTIL for `until`
     condition: Condition
+    join: tuple[tuple[str, bool], ...]  # its keys: field, and whether it is optional
     # The rule's exceptions, each with the id of its item; one that holds keeps the event from here.
     exceptions: tuple[tuple[str, Callable[[Doc], bool]], ...]
 
@@ -64,6 +66,7 @@ class StepIndex:
     def __init__(self, rules: Iterable[ExceptedRule]) -> None:
         self.steps: list[Step] = []  # by bit; a step with alternatives is there several times
         self._trees: list[Tree] = []
+        self._of: dict[int, tuple[Step, ...]] = {}
         for rule, exceptions in rules:
             self._add(rule, tuple(exceptions))
         self.every = (1 << len(self.steps)) - 1
@@ -79,7 +82,8 @@ class StepIndex:
             stages.append((UNTIL, rule.query.until))
         for number, stage in stages:
             condition = compile_stage(stage, category_field=rule.event_category_field)
-            step = Step(rule.rule_id, number, condition, exceptions)
+            join = tuple((key.name, key.optional) for key in stage.keys)
+            step = Step(rule.rule_id, number, condition, join, exceptions)
             tree = _with_category(condition.tree, condition.categories, rule.event_category_field)
             for branch in branches(tree):
                 self.steps.append(step)
@@ -97,9 +101,15 @@ class StepIndex:
                     known[name] = (demand, known.get(name, (demand, 0))[1] | 1 << bit)
         return {field: list(known.values()) for field, known in demands.items()}
 
-    def of(self, mask: int) -> Iterable[Step]:
+    def of(self, mask: int) -> tuple[Step, ...]:
         """The steps of a mask, each once, in the order of the rules."""
-        return dict.fromkeys(self.steps[bit] for bit in bits(mask))
+        known = self._of.get(mask)
+        if known is None:
+            if len(self._of) >= _MOST_MASKS:
+                self._of.clear()
+            known = tuple(dict.fromkeys(self.steps[bit] for bit in bits(mask)))
+            self._of[mask] = known
+        return known
 
 
 def _with_category(tree: Tree, categories: frozenset[str] | None, field: str) -> Tree:

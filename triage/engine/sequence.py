@@ -7,10 +7,11 @@ been had everything come in order.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import is_not
 from typing import Any, Protocol
 
 import orjson
@@ -56,6 +57,7 @@ class _Track:
 
     machine: Machine | None = None  # made when the hits could complete the rule
     hits: list[Hit] = field(default_factory=list)  # in event order
+    stages: int = 0  # mask of the stages that they fill
     told: dict[tuple[str, ...], Match] = field(default_factory=dict)  # by event ids
 
 
@@ -71,7 +73,11 @@ class Sequencer:
         max_key_hits: int = MAX_KEY_HITS,
     ) -> None:
         self._rules = {rule.rule_id: rule for rule in rules}
+        self._needed = {rule.rule_id: _needed(rule) for rule in self._rules.values()}
         self._tracks: OrderedDict[tuple[str, str], _Track] = OrderedDict()
+        # Keys with later stages alone: nearly all of them are not the rest of anything, so they
+        # are the first to go where a limit is reached.
+        self._unbegun: OrderedDict[tuple[str, str], _Track] = OrderedDict()
         self._max_hits = max_hits
         self._max_bytes = max_bytes
         self._max_key_hits = max_key_hits
@@ -88,7 +94,7 @@ class Sequencer:
             if hit.rule_id in self._rules:
                 grouped.setdefault((hit.rule_id, hit.key), []).append(hit)
         for name, own in grouped.items():
-            track = self._track(name)
+            track = self._track(name, own)
             self._insert(track, own)
             track.told = self._run(name, track)
 
@@ -108,7 +114,7 @@ class Sequencer:
             elif hit.event.order[0]:
                 grouped.setdefault((hit.rule_id, hit.key), []).append(hit)
         for name, own in grouped.items():
-            track = self._track(name)
+            track = self._track(name, own)
             fresh = self._insert(track, own)
             if not fresh:
                 continue
@@ -140,18 +146,29 @@ class Sequencer:
     def update(self, rules: Iterable[RuleLike], changed: Iterable[str]) -> None:
         """Take these rules; the open state of ``changed`` ones (by id) is let go."""
         self._rules = {rule.rule_id: rule for rule in rules}
+        self._needed = {rule.rule_id: _needed(rule) for rule in self._rules.values()}
         gone = set(changed)
-        for name in [name for name in self._tracks if name[0] in gone]:
-            self._drop(name)
+        for tracks in (self._tracks, self._unbegun):
+            for name in [name for name in tracks if name[0] in gone]:
+                self._drop(tracks, name)
 
     # --------------------------------------------------------------------------------------------
 
-    def _track(self, name: tuple[str, str]) -> _Track:
-        track = self._tracks.get(name)
-        if track is None:
-            track = self._tracks[name] = _Track()
+    def _track(self, name: tuple[str, str], own: list[Hit]) -> _Track:
+        """The track of a key, as it is with its ``own`` new hits: begun or not."""
+        tracks = self._tracks
+        track = tracks.get(name)
+        if track is not None:
+            tracks.move_to_end(name)
         else:
-            self._tracks.move_to_end(name)
+            track = self._unbegun.pop(name, None) or _Track()
+        for hit in own:
+            for stage in hit.stages:
+                if stage >= 0:  # `until` fills none
+                    track.stages |= 1 << stage
+        if name not in tracks:
+            begun = track.stages & 1 or not self._needed[name[0]] & 1
+            (tracks if begun else self._unbegun)[name] = track
         return track
 
     def _machine(self, rule_id: str) -> Machine:
@@ -163,27 +180,24 @@ class Sequencer:
 
     def _insert(self, track: _Track, own: list[Hit]) -> list[Hit]:
         """Put hits into the track in event order; those it already has are left out."""
-        if not track.hits and len(own) == 1:
-            track.hits.append(own[0])  # nearly every key: nothing to tell it from
-            self._count(own, 1)
-            return own
-        have = {hit.event.id for hit in track.hits}
+        hits = track.hits
         fresh: list[Hit] = []
-        for hit in sorted(own, key=_event_order):
-            if hit.event.id not in have:
-                have.add(hit.event.id)
-                fresh.append(hit)
-        if track.hits and fresh and _event_order(fresh[0]) < _event_order(track.hits[-1]):
-            for hit in fresh:
-                insort(track.hits, hit, key=_event_order)
-        else:
-            track.hits.extend(fresh)
+        for hit in own:
+            if not hits or hits[-1].event.order[:2] < hit.event.order[:2]:
+                hits.append(hit)
+            elif _holds(hits, hit.event):
+                continue
+            else:
+                insort(hits, hit, key=_event_order)
+            fresh.append(hit)
+        if len(fresh) > 1:
+            fresh.sort(key=_event_order)
         self._count(fresh, 1)
         return fresh
 
     def _follows(self, name: tuple[str, str], track: _Track, fresh: list[Hit]) -> bool:
         """Whether the fresh hits come after all that the machine was told, time included."""
-        if track.hits[-len(fresh) :] != fresh:
+        if any(map(is_not, track.hits[-len(fresh) :], fresh)):
             return False
         stages = self._rules[name[0]].query.stages
         if self._passed is None or not any(stage.missing for stage in stages):
@@ -192,9 +206,9 @@ class Sequencer:
 
     def _run(self, name: tuple[str, str], track: _Track) -> dict[tuple[str, ...], Match]:
         """Run the track's hits from the first on: all matches of the key."""
-        stages = self._rules[name[0]].query.stages
-        if len(track.hits) < sum(not stage.missing for stage in stages):
-            return {}  # most keys never see a second event; they need no machine
+        needed = self._needed[name[0]]
+        if track.stages & needed != needed:
+            return {}  # most keys never see all stages; they need no machine
         track.machine = self._machine(name[0])
         found = self._feed(track.machine, name, track.hits)
         found.update(self._found(name, self._let_pass(track.machine)))
@@ -244,34 +258,63 @@ class Sequencer:
             return []
         cut = len(track.hits) - self._max_key_hits * 3 // 4
         gone, track.hits = track.hits[:cut], track.hits[cut:]
-        have = {hit.event.id for hit in track.hits}
-        track.told = {ids: match for ids, match in track.told.items() if have.issuperset(ids)}
+        if track.told:
+            have = {hit.event.id for hit in track.hits}
+            track.told = {ids: match for ids, match in track.told.items() if have.issuperset(ids)}
         self._count(gone, -1)
         return gone
 
     def _evict(self) -> Iterator[Hit]:
-        """The keys that were touched longest ago go first. By arrival, not by event time: logs are
-        also read newest first, and then every hit is old."""
-        while self._tracks and (
-            self.open_hits > self._max_hits or self._open_bytes > self._max_bytes
-        ):
-            yield from self._drop(next(iter(self._tracks)))
+        """The keys that were touched longest ago go first, those not begun before all others. By
+        arrival, not by event time: logs are also read newest first, and then every hit is old."""
+        for tracks in (self._unbegun, self._tracks):
+            while tracks and (
+                self.open_hits > self._max_hits or self._open_bytes > self._max_bytes
+            ):
+                yield from self._drop(tracks, next(iter(tracks)))
 
-    def _drop(self, name: tuple[str, str]) -> list[Hit]:
-        hits = self._tracks.pop(name).hits
+    def _drop(
+        self, tracks: OrderedDict[tuple[str, str], _Track], name: tuple[str, str]
+    ) -> list[Hit]:
+        hits = tracks.pop(name).hits
         self._waiting.pop(name, None)
         self._count(hits, -1)
         return hits
 
     def _count(self, hits: list[Hit], sign: int) -> None:
         self.open_hits += sign * len(hits)
-        self._open_bytes += sign * sum(hit.event.size for hit in hits)
+        for hit in hits:
+            self._open_bytes += sign * hit.event.size
 
     def open(self) -> Iterator[Hit]:
         """All hits kept, by key: the whole state."""
-        for track in self._tracks.values():
-            yield from track.hits
+        for tracks in (self._tracks, self._unbegun):
+            for track in tracks.values():
+                yield from track.hits
 
 
 def _event_order(hit: Hit) -> tuple[int, int, str, int]:
     return hit.event.order
+
+
+def _place(hit: Hit) -> tuple[int, int]:
+    return hit.event.order[:2]
+
+
+def _holds(hits: list[Hit], event: StoredEvent) -> bool:
+    """Whether an event is among hits in event order. Equal events have equal times and tiebreakers,
+    so that hardly any id need be worked out."""
+    place = event.order[:2]
+    for at in range(bisect_left(hits, place, key=_place), len(hits)):
+        other = hits[at].event
+        if other.order[:2] != place:
+            return False
+        if other.id == event.id:
+            return True
+    return False
+
+
+def _needed(rule: RuleLike) -> int:
+    """Mask of the stages that must have an event."""
+    stages = enumerate(rule.query.stages)
+    return sum(1 << number for number, stage in stages if not stage.missing)
