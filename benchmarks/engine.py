@@ -53,6 +53,7 @@ def task_engine(rules_dir: str, every: str, log: str) -> dict[str, Any]:
     from triage.engine.match import Matcher
     from triage.engine.sequence import Sequencer
     from triage.rules import load_rules
+    from triage.run import settle
     from triage.sources import Follower
 
     began = clocks()
@@ -60,6 +61,7 @@ def task_engine(rules_dir: str, every: str, log: str) -> dict[str, Any]:
     rules = loaded[:: int(every)]
     matcher = Matcher([(rule, ()) for rule in rules], processes=False)
     load = since(began)
+    settle()
     sequencer = Sequencer(rules)
     began, events, matches = clocks(), 0, 0
     for block in Follower([log], once=True).poll():

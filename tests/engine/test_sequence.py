@@ -111,6 +111,25 @@ def test_a_limit_drops_the_keys_touched_longest_ago_and_counts() -> None:
     assert sequencer.open_hits == 2
 
 
+def test_a_limit_drops_what_has_not_begun_before_an_open_sequence() -> None:
+    sequencer = Sequencer([PAIR], max_hits=3)
+    sequencer.advance([hit(1, (0,), "open")])
+    gone = sequencer.advance([hit(n, (1,), f"rest-{n}") for n in range(2, 9)]).evicted
+    assert [one.key for one in gone] == [f'["rest-{n}"]' for n in range(2, 7)]
+    (match,) = sequencer.advance([hit(9, (1,), "open")]).matches
+    assert ids(match) == ("1", "9")
+
+
+def test_equal_times_are_told_apart_by_their_events() -> None:
+    def twin(name: str) -> Hit:
+        event = StoredEvent(name, (times.SECOND, 0, "log", 1), "pc-1", name.encode())
+        return Hit("r", '["1"]', (0,), event)
+
+    sequencer = Sequencer([PAIR])
+    kept = [sequencer.advance([twin(name)]).kept for name in ("a", "b", "a", "b")]
+    assert [len(one) for one in kept] == [1, 1, 0, 0]
+
+
 def test_one_busy_key_keeps_its_newest_hits() -> None:
     sequencer = Sequencer([PAIR], max_key_hits=8)
     evicted = [

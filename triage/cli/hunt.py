@@ -20,7 +20,7 @@ from triage.cli.common import (
     say_reject,
 )
 from triage.errors import TriageError
-from triage.run import Engine, hunt
+from triage.run import Engine, hunt, settle
 from triage.sources import Follower
 from triage.text import clean, json_line
 
@@ -55,6 +55,7 @@ def _hunt(options: argparse.Namespace) -> int:
     settings = rule_config(options)
     follower = Follower(options.paths, once=True)
     engine = Engine(settings, options.case or MEMORY, follower)
+    settle()
     try:
         problems = engine.book.problems
         for problem in problems:

@@ -248,6 +248,8 @@ class Sequencer:
     @staticmethod
     def _refuted(track: _Track, found: dict[tuple[str, ...], Match]) -> Iterator[Match]:
         """Matches told before that a late event undid, as far as their events are still here."""
+        if not track.told:
+            return
         have = {hit.event.id for hit in track.hits}
         for ids in [ids for ids in track.told if ids not in found and have.issuperset(ids)]:
             yield track.told.pop(ids)

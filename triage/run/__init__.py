@@ -1,6 +1,6 @@
 """Run: the engine at work, over logs once or for ever: follow, match, sequence, commit."""
 
-from triage.run.engine import Engine, hunt, wall_clock
+from triage.run.engine import Engine, hunt, settle, wall_clock
 from triage.run.follow import follow, stop_on_signals
 from triage.run.process import EngineProcess
 from triage.run.rulebook import Config, Rulebook
@@ -12,6 +12,7 @@ __all__ = [
     "Rulebook",
     "follow",
     "hunt",
+    "settle",
     "stop_on_signals",
     "wall_clock",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from triage.case.lock import EngineLock
 from triage.case.write import CaseWriter
-from triage.run.engine import Engine, wall_clock
+from triage.run.engine import Engine, settle, wall_clock
 from triage.run.rulebook import Config
 from triage.sources import Follower
 
@@ -40,6 +40,7 @@ def follow(
         engine = Engine(config, case, Follower(roots, known), clock)
         try:
             engine.resume()
+            settle()
             _follow(engine, stop, clock)
         finally:
             engine.writer.say(engine.state("stopped"), engine.sources())
