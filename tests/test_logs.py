@@ -22,7 +22,7 @@ WANT = {
 }
 PACKED = (".zip", ".gz", ".raw")  # archives and the mixed Splunk export are read later
 # Neither EVTX nor event XML nor NDJSON of a known shape: tables, arrays, pretty-printed JSON.
-LATER = {"csv", "getwinevent", "evtxecmd", "es_search_hits", "normalized-"}
+LATER = {"csv", "getwinevent", "es_search_hits", "normalized-"}
 
 
 def manifests(shared: Path) -> list[tuple[Path, dict[str, Any]]]:

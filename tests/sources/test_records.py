@@ -69,6 +69,21 @@ def test_t8_numbers_stay_exact_and_the_last_of_equal_keys_wins(body: bytes, valu
         (b'{"Event":{"System":{}}}', "without EventID"),
         (b'{"_source":{"_source":{"@timestamp":"x"}}}', "hit within a hit"),
         (b'{"RuleTitle":"x"}', "hayabusa"),
+        (b'{"Provider":"p","EventId":1,"Payload":"{"}', "Payload can not be read: not JSON"),
+        (b'{"Provider":"p","EventId":1,"Payload":"[]"}', "Payload can not be read: a JSON list"),
+        (b'{"Provider":"p","EventId":1,"Payload":7}', "Payload can not be read"),
+        (
+            b'{"Provider":"p","EventId":1,"Payload":"' + b"[" * 900 + b"]" * 900 + b'"}',
+            "Payload can not be read",
+        ),
+        (
+            b'{"Provider":"p","EventId":1,"Payload":"'
+            + b"{'UserData':".replace(b"'", b'\\"') * 80
+            + b"1"
+            + b"}" * 80
+            + b'"}',
+            "deeper than 64",
+        ),
     ],
 )
 def test_t7_t9_a_record_that_can_not_be_read_says_why(record: bytes, says: str) -> None:
@@ -221,7 +236,7 @@ _KEYS = [
     "process", "@timestamp", "log_name", "event_id", "user", "event_data", "provider_name",
     "_source", "index", "Channel", "UtcTime", "EventTime", "#attributes", "#text", "Name",
     "os", "Image", "user_data", "CommandLine", "TargetObject", "QueryResults", "SourceIp",
-    "Hashes", "source", "file",
+    "Hashes", "source", "file", "Payload", "EventId", "UserData",
 ]  # fmt: skip
 _JSON = st.recursive(
     st.none()

@@ -18,6 +18,7 @@ SHAPES = {
     "evtx_dump.ndjson": ("evtx-json", 1_000),
     "chainsaw_search.ndjson": ("evtx-json", 1_000),
     "xmltodict.ndjson": ("evtx-json", 1_000),
+    "evtxecmd.json": ("evtxecmd", 100),
     "winlogbeat_raw.ndjson": ("ecs", 1_000_000),
     "winlogbeat6.ndjson": ("winlogbeat6", 1_000_000),
     "es_hits.ndjson": ("elasticsearch", 1_000_000),

@@ -111,7 +111,6 @@ REFUSED = {
     "getwinevent_ps7.json": "JSON array",
     "normalized-T1117-AtomicRed-regsvr32.json": "JSON array",
     "es_search_hits.json": "one object a line",
-    "evtxecmd.json": "EvtxECmd",
     "eventviewer.csv": "unknown content",
     "getwinevent_exportcsv.csv": "unknown content",
     "kibana_discover.csv": "unknown content",
@@ -152,7 +151,7 @@ SAME = [
     "wevtutil_bare.xml", "wevtutil_reverse_order.xml", "eventviewer_events_bom.xml",
     "eventviewer_events_utf16le.xml", "python_evtx_dump.xml", "splunk_xmlwineventlog.log",
     "winlogbeat_nomodule.ndjson", "es_hits.ndjson", "es_bulk.ndjson", "evtx_dump.jsonl",
-    "chainsaw_search.jsonl", "nxlog_otrf.json",
+    "chainsaw_search.jsonl", "nxlog_otrf.json", "evtxecmd.json",
 ]  # fmt: skip
 TUPLE = (
     "@timestamp", "event.code", "event.category", "event.type", "host.name", "process.entity_id",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from triage.fields import Doc
-from triage.sources import evtx, ndjson
+from triage.sources import evtx, evtxecmd, ndjson
 
 HEAD_BYTES = 1 << 16  # as many first bytes are looked at
 _TINY = 64  # bytes below which a file may yet become anything
@@ -24,7 +24,7 @@ _PACKED = (
 )
 UNDERSTOOD = (
     "EVTX, Windows event XML, or one JSON object a line: ECS (winlogbeat, Elastic Agent, Elastic "
-    "Defend), winlogbeat 6, NXLog, evtx_dump, chainsaw search, Elasticsearch hits"
+    "Defend), winlogbeat 6, NXLog, evtx_dump, chainsaw search, EvtxECmd, Elasticsearch hits"
 )
 
 
@@ -145,6 +145,8 @@ def _shape(doc: Doc) -> str | Refused:
         return "evtx-json"
     if "EventID" in doc and ("Channel" in doc or "SourceName" in doc):
         return "nxlog"
+    if evtxecmd.is_record(doc):
+        return "evtxecmd"
     if "log_name" in doc and "event_id" in doc:
         return "winlogbeat6"
     if "@timestamp" in doc or "winlog.event_id" in doc:

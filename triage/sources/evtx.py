@@ -98,8 +98,8 @@ def from_json(doc: Doc) -> WinEvent:
         pid=number(text(execution.get("ProcessID"))),
         tid=number(text(execution.get("ThreadID"))),
         user_sid=text(_attributes(system, "Security").get("UserID")),
-        data=event_data(_pairs(event.get("EventData"))),
-        user_data=_user_data(event.get("UserData")),
+        data=event_data(data_pairs(event.get("EventData"))),
+        user_data=user_data(event.get("UserData")),
     )
 
 
@@ -114,7 +114,8 @@ def _attributes(parent: Doc, name: str) -> Doc:
     return beside if isinstance(beside, dict) else {}
 
 
-def _pairs(node: Any) -> Iterator[tuple[str, Any]]:
+def data_pairs(node: Any) -> Iterator[tuple[str, Any]]:
+    """The names and values of an EventData, in any spelling; "" where a value has no name."""
     if not isinstance(node, dict):
         return
     for name, value in node.items():
@@ -133,7 +134,8 @@ def _pairs(node: Any) -> Iterator[tuple[str, Any]]:
                 yield "", item
 
 
-def _user_data(node: Any) -> dict[str, str]:
+def user_data(node: Any) -> dict[str, str]:
+    """The values of a UserData by name; ``xml_name`` is that of its element."""
     if not isinstance(node, dict):
         return {}
     data: dict[str, str] = {}

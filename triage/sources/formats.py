@@ -14,6 +14,7 @@ FORMATS: dict[str, str] = {
     "winlogbeat6": "winlogbeat 6 (NDJSON)",
     "nxlog": "NXLog or Logstash (NDJSON)",
     "evtx-json": "evtx_dump or chainsaw search (NDJSON)",
+    "evtxecmd": "EvtxECmd (NDJSON)",
     "elasticsearch": "Elasticsearch hits or _bulk (NDJSON)",
 }
 

@@ -14,7 +14,7 @@ import orjson
 
 from triage import times
 from triage.fields import Doc, flatten, lookup, put
-from triage.sources import evtx, sysmon
+from triage.sources import evtx, evtxecmd, sysmon
 from triage.sources.block import RecordError
 from triage.sources.winevent import WinEvent, event_data, guid, number, text, to_ecs
 
@@ -180,6 +180,8 @@ def _other(doc: Doc) -> Doc | None:
         return to_ecs(evtx.from_json(doc))
     if "EventID" in doc and ("Channel" in doc or "SourceName" in doc):
         return to_ecs(_nxlog(doc))
+    if evtxecmd.is_record(doc):
+        return to_ecs(evtxecmd.from_json(doc, _payload(doc)))
     if "log_name" in doc and "event_id" in doc:
         return to_ecs(_winlogbeat6(doc))
     inner = doc.get("_source")
@@ -198,6 +200,17 @@ def _other(doc: Doc) -> Doc | None:
         return doc
     foreign = foreign_reason(doc)
     raise RecordError(foreign or f"a JSON object without @timestamp; {seen_keys(doc)}")
+
+
+def _payload(doc: Doc) -> Doc:
+    """EvtxECmd's JSON within JSON: as hostile as the record itself, so under the same limits."""
+    payload = doc["Payload"]
+    if isinstance(payload, dict):
+        return payload
+    try:
+        return loads(payload.encode()) if payload else {}
+    except (AttributeError, RecordError) as error:
+        raise RecordError(f"an EvtxECmd record whose Payload can not be read: {error}") from error
 
 
 def _hit(inner: Doc) -> Doc:
@@ -220,8 +233,6 @@ def foreign_reason(doc: Doc) -> str:
         return "these are detections of chainsaw hunt, not events: read the EVTX itself"
     if "took" in doc and "hits" in doc:
         return "an Elasticsearch _search response: give one hit a line (jq -c '.hits.hits[]')"
-    if "Payload" in doc and ("MapDescription" in doc or "PayloadData1" in doc):
-        return "EvtxECmd JSON is not read: give the EVTX itself, or its XML"
     return ""
 
 
