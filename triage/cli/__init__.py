@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from triage import __version__
-from triage.cli import convert, hunt, query, rules, watch
+from triage.cli import convert, hunt, query, rules, sources, watch
 from triage.cli.common import FAILED, OK, say
 from triage.errors import TriageError
 
@@ -19,6 +19,7 @@ Watch endpoint logs live, see alerts as they happen, understand each one in a mi
   triage hunt ./logs       read once, print the alerts as NDJSON
   triage query EQL ./logs  ask the logs a question
   triage rules check DIR   what is wrong with rules, and where
+  triage sources ./logs    what logs hold, and what the rules can make of them
   triage convert ./logs    print the events as ECS NDJSON
 """
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (watch, hunt, query, rules, convert):
+    for module in (watch, hunt, query, sources, rules, convert):
         module.register(commands)
     options = parser.parse_args(arguments)
     if "command" not in options:
