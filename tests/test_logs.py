@@ -20,9 +20,8 @@ WANT = {
     "installutil_net": "InstallUtil",
     "unusual_net_sysbin(5m)": "System Binary",
 }
-PACKED = (".zip", ".gz", ".raw")  # archives and the mixed Splunk export are read later
-# Neither EVTX nor event XML nor NDJSON of a known shape: tables, arrays, pretty-printed JSON.
-LATER = {"csv", "getwinevent", "es_search_hits", "normalized-"}
+PACKED = (".zip", ".gz")  # archives are read later
+LATER = {"normalized-"}  # Endgame's schema, which is refused
 
 
 def manifests(shared: Path) -> list[tuple[Path, dict[str, Any]]]:

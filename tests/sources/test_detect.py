@@ -29,8 +29,6 @@ def test_a_format_is_recognised_under_a_name_that_says_nothing(name: str, tmp_pa
     [
         ("hayabusa_timeline.ndjson", "detections of hayabusa"),
         ("chainsaw_hunt.ndjson", "detections of chainsaw"),
-        ("array.json", "JSON array"),
-        ("pretty.json", "one object a line"),
         ("doctype.xml", "DOCTYPE"),
     ],
 )
@@ -49,7 +47,10 @@ def test_a_known_stranger_is_refused_with_what_it_is(name: str, says: str) -> No
         (b"<html><body>hello</body></html>\n" * 9, "it begins with '<html>"),
         (b"\x1f\x8b\x08\x00" + bytes(80), "gzip"),
         (b"PK\x03\x04" + bytes(80), "zip"),
-        (b"[1, 2]\n", "JSON array"),
+        (b"[1, 2]\n", "it begins with '[1, 2]"),
+        (b'[{"name": "x"}, {"name": "y"}]', "its keys are name"),
+        (b'[\n {"RuleTitle": "x"}\n]', "detections of hayabusa"),
+        (b"name,kind\nx,y\n", "it begins with 'name,kind"),
         (b"42\n17\n", "it begins with '42"),
     ],
 )

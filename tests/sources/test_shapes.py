@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.sources.common import LOGS, read
@@ -25,6 +27,14 @@ SHAPES = {
     "es_bulk.ndjson": ("elasticsearch", 1_000_000),
     "logstash_wef.ndjson": ("nxlog", 1_000_000),
     "nxlog.ndjson": ("nxlog", 1_000_000_000),
+    "array.json": ("json", 1_000_000),
+    "array_oneline.json": ("json", 1_000_000),
+    "pretty.json": ("json", 1_000_000),
+    "es_search.json": ("search", 1_000_000),
+    "getwinevent_5.json": ("json", 1_000_000),
+    "getwinevent_7.json": ("json", 100),
+    "export.csv": ("csv", 1_000_000_000),
+    "kibana.csv": ("csv", 1_000_000),
 }
 WRITTEN = [
     "2026-03-02T09:15:00.5012345Z",
@@ -150,6 +160,54 @@ def test_nothing_empty_reaches_a_document(name: str) -> None:
     for doc in docs:
         empty = {field: v for field, v in flatten(doc).items() if v in ("", "-", None, [])}
         assert empty == {}
+
+
+def test_event_viewer_csv_lacks_the_host_and_nothing_else() -> None:
+    docs, reasons = read(LOGS / "viewer.csv")
+    assert reasons == []
+    for doc, expected in zip(docs, EXPECTED, strict=True):
+        for field, value in (ALL | expected).items():
+            if field.startswith(("host.name", "host.id", "winlog.c", "source.domain")):
+                continue
+            assert lookup(doc, field) == value, field
+        assert lookup(doc, "host.name") is None
+        assert str(lookup(doc, "event.created")).startswith("2026-03-02T09:15:0")
+
+
+def test_sysmon_event_data_alone_is_an_event(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(
+        '[\n    {\n        "EventId":  12,\n        "UtcTime":  "2026-03-02 09:15:04.090",\n'
+        '        "RuleName":  null,\n        "TargetObject":  "HKLM\\\\Software\\\\Lab"\n    }\n]\n'
+    )
+    (doc,), reasons = read(path)
+    assert reasons == []
+    assert lookup(doc, "registry.path") == "HKLM\\Software\\Lab"
+    assert lookup(doc, "@timestamp") == "2026-03-02T09:15:04.090Z"
+
+
+def test_splunk_classic_events_lie_among_those_in_xml(tmp_path: Path) -> None:
+    classic = (
+        "03/02/2026 09:15:01 AM\nLogName=Microsoft-Windows-PowerShell/Operational\n"
+        "SourceName=Microsoft-Windows-PowerShell\nEventCode=4104\nType=Verbose\n"
+        "ComputerName=atlas.lab.example\nSid=S-1-5-21-1-2-3-500\nRecordNumber=7\n"
+        "Message=Creating Scriptblock text (1 of 2):\nGet-Item 'a=b'\n\n"
+        "ScriptBlock ID: 5d1f0a3c-77aa-4b21-0c01-000000000001\nPath: \n"
+    )
+    event = (LOGS / "security.xml").read_text("utf-8")
+    event = event[event.index("<Event") : event.index("</Event>") + 8]
+    for text in (classic + event + "\n" + classic + classic, event + "\n" + classic, classic):
+        path = tmp_path / "log"
+        path.write_text(text)
+        docs, reasons = read(path)
+        assert reasons == []
+        codes = [lookup(doc, "event.code") for doc in docs]
+        assert codes.count("4104") == text.count("EventCode")
+        assert codes.count("1102") == text.count("<Event ")
+        doc = docs[codes.index("4104")]
+        assert doc["@timestamp"] == "2026-03-02T09:15:01.000Z"
+        assert lookup(doc, "winlog.event_data.ScriptBlockText") == "Get-Item 'a=b'"
+        assert lookup(doc, "winlog.record_id") == "7"
 
 
 def test_the_log_of_another_channel_becomes_an_event_with_its_user_data() -> None:

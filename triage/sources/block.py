@@ -24,6 +24,42 @@ class Reject:
     excerpt: bytes  # its first EXCERPT_BYTES bytes, as they are
 
 
+@dataclass(slots=True)
+class Cut:
+    """What came out of one buffer, in order."""
+
+    records: list[bytes] = field(default_factory=list)  # in UTF-8 where they were UTF-16
+    positions: list[int] = field(default_factory=list)  # byte offset of each record in the file
+    rejects: list[Reject] = field(default_factory=list)
+    consumed: int = 0  # bytes of the buffer that are done with
+
+    def add(self, raw: bytes, start: int, encoding: str, source: str) -> None:
+        """One record that begins at byte ``start`` of the file; a Reject where it can not be."""
+        if len(raw) > MAX_RECORD_BYTES:
+            self.rejects.append(too_long(source, start, raw, len(raw)))
+            return
+        if encoding != "utf-8":
+            try:
+                raw = raw.decode(encoding).encode()
+            except UnicodeDecodeError as error:
+                name = encoding.upper()
+                self.rejects.append(reject(source, start, raw, f"not {name}: {error.reason}"))
+                return
+        self.records.append(raw)
+        self.positions.append(start)
+
+
+def reject(source: str, position: int, raw: bytes, reason: str, length: int = 0) -> Reject:
+    """A Reject for ``raw``, or for the ``length`` bytes that begin with it."""
+    return Reject(source, position, length or len(raw), reason, raw[:EXCERPT_BYTES])
+
+
+def too_long(source: str, position: int, raw: bytes, length: int) -> Reject:
+    """The Reject of a record beyond MAX_RECORD_BYTES."""
+    reason = f"a record of {length:,} bytes; more than {MAX_RECORD_BYTES:,} are not read"
+    return reject(source, position, raw, reason, length)
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """How far one generation of one file has been read: enough to go on after any crash.

@@ -1,42 +1,49 @@
-"""Cutting bytes of a log into records: lines, or ``<Event>`` elements; pure, no I/O."""
+"""Cutting bytes of a log into records, as its framing wants it; pure, no I/O."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
-from triage.sources.block import EXCERPT_BYTES, MAX_RECORD_BYTES, Reject
+from triage.sources import objects, rows, splunk
+from triage.sources.block import EXCERPT_BYTES, MAX_RECORD_BYTES, Cut, Reject, reject, too_long
 
 # What may stand between events without being one.
 _FILLER = re.compile(rb"(?:\s|\x00|<\?xml[^>]*\?>|</?Events(?:\s[^>]*)?>|<!--.*?-->)*", re.DOTALL)
 
 
-@dataclass(slots=True)
-class Cut:
-    """What came out of one buffer, in order."""
-
-    records: list[bytes] = field(default_factory=list)  # in UTF-8 where they were UTF-16
-    positions: list[int] = field(default_factory=list)  # byte offset of each record in the file
-    rejects: list[Reject] = field(default_factory=list)
-    consumed: int = 0  # bytes of the buffer that are done with
-
-
 def cut(
-    framing: str, buffer: bytes, base: int, encoding: str, final: bool, source: str = ""
+    framing: str,
+    buffer: bytes,
+    base: int,
+    encoding: str,
+    final: bool,
+    source: str = "",
+    header: bytes = b"",
 ) -> Cut:
     """Cut ``buffer``, which begins at byte ``base`` of the file, into whole records.
 
-    ``framing`` is "lines" or "xml". Bytes behind the last whole record are left, unless ``final``
-    says that no more will come: then they are the last record. A record is never longer than
-    MAX_RECORD_BYTES: a longer one becomes a Reject, if the buffer holds all of it.
+    ``framing`` is "lines", "xml", "objects", "hits" or "rows" (whose ``header`` is that of
+    :func:`header`: it goes before each record, which means nothing without). Bytes behind the last
+    whole record are left, unless ``final`` says that no more will come: then they are the last
+    record. A record is never longer than MAX_RECORD_BYTES: a longer one becomes a Reject, if the
+    buffer holds all of it.
     """
     if framing == "xml":
         return _cut_events(buffer, base, encoding, final, source)
+    if framing in ("objects", "hits"):
+        return objects.cut(buffer, base, encoding, final, source, hits=framing == "hits")
+    if framing == "rows":
+        return rows.cut(buffer, base, encoding, final, source, header)
     if encoding == "utf-8":
         return _cut_lines(buffer, base, final, source)
     return _cut_wide_lines(buffer, base, encoding, final, source)
+
+
+def header(framing: str, head: bytes, encoding: str) -> bytes:
+    """What of the first bytes of a file goes before each record: the header of a table."""
+    return rows.header(head, encoding) if framing == "rows" else b""
 
 
 def overlong_end(framing: str, buffer: bytes, base: int, encoding: str) -> int | None:
@@ -51,19 +58,10 @@ def overlong_end(framing: str, buffer: bytes, base: int, encoding: str) -> int |
         if opening is not None:
             places.append(opening)
         return min(places, default=None)
+    if framing in ("objects", "hits"):
+        return objects.overlong_end(buffer, base, encoding, hits=framing == "hits")
     newline = "\n".encode(encoding)
     return _find(buffer, newline, base, encoding, after=True)
-
-
-def reject(source: str, position: int, raw: bytes, reason: str, length: int = 0) -> Reject:
-    """A Reject for ``raw``, or for the ``length`` bytes that begin with it."""
-    return Reject(source, position, length or len(raw), reason, raw[:EXCERPT_BYTES])
-
-
-def too_long(source: str, position: int, raw: bytes, length: int) -> Reject:
-    """The Reject of a record beyond MAX_RECORD_BYTES."""
-    reason = f"a record of {length:,} bytes; more than {MAX_RECORD_BYTES:,} are not read"
-    return reject(source, position, raw, reason, length)
 
 
 def _cut_lines(buffer: bytes, base: int, final: bool, source: str) -> Cut:
@@ -170,7 +168,7 @@ def _cut_events(buffer: bytes, base: int, encoding: str, final: bool, source: st
             reason = "an <Event> that is cut short: the next one begins within it"
             out.rejects.append(reject(source, base + start, raw, reason))
         else:
-            _add_event(out, raw, base + start, encoding, source)
+            out.add(raw, base + start, encoding, source)
         at = start + len(raw)
     if final and at < len(buffer):
         if start is None:
@@ -183,7 +181,12 @@ def _cut_events(buffer: bytes, base: int, encoding: str, final: bool, source: st
         # No event begins here; keep what could be the begin of one, and let filler wait.
         keep = len(buffer) - 16
         keep -= (base + keep) % len("<".encode(encoding))
-        if not _is_filler(buffer[at:], encoding):
+        classic = _classic(buffer[at:], encoding)
+        if classic:
+            # The last of them may go on.
+            _outside(out, buffer[at : at + classic[-1]], base + at, encoding, source)
+            at += classic[-1]
+        elif not _is_filler(buffer[at:], encoding):
             _outside(out, buffer[at:keep], base + at, encoding, source)
             at = keep
         elif len(buffer) - at > MAX_RECORD_BYTES // 2:
@@ -192,24 +195,19 @@ def _cut_events(buffer: bytes, base: int, encoding: str, final: bool, source: st
     return out
 
 
-def _add_event(out: Cut, raw: bytes, start: int, encoding: str, source: str) -> None:
-    if len(raw) > MAX_RECORD_BYTES:
-        out.rejects.append(too_long(source, start, raw, len(raw)))
-        return
-    if encoding != "utf-8":
-        try:
-            raw = raw.decode(encoding).encode()
-        except UnicodeDecodeError as error:
-            name = encoding.upper()
-            out.rejects.append(reject(source, start, raw, f"not {name}: {error.reason}"))
-            return
-    out.records.append(raw)
-    out.positions.append(start)
-
-
 def _outside(out: Cut, raw: bytes, start: int, encoding: str, source: str) -> None:
+    classic = _classic(raw, encoding)
+    if classic:
+        for one, end in pairwise([*classic, len(raw)]):
+            out.add(raw[one:end].rstrip(), start + one, encoding, source)
+        raw = raw[: classic[0]]
     if not _is_filler(raw, encoding):
         out.rejects.append(reject(source, start, raw, "text outside <Event>"))
+
+
+def _classic(raw: bytes, encoding: str) -> list[int]:
+    """Where events in Splunk's classic form begin."""
+    return [found.start() for found in splunk.BEGIN.finditer(raw)] if encoding == "utf-8" else []
 
 
 def _is_filler(raw: bytes, encoding: str) -> bool:

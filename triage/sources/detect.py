@@ -8,13 +8,19 @@ from dataclasses import dataclass
 import orjson
 
 from triage.fields import Doc
-from triage.sources import evtx, evtxecmd, ndjson
+from triage.sources import evtx, evtxecmd, getwinevent, ndjson, objects, rows, splunk, table
+from triage.sources.block import RecordError
 
 HEAD_BYTES = 1 << 16  # as many first bytes are looked at
 _TINY = 64  # bytes below which a file may yet become anything
 _LINES = 32  # lines that are tried before a file is given up
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _EVENT = re.compile(rb"<Event[\s>]")
+# An Elasticsearch response begins with one of these members; its hits are an array.
+_RESPONSE = re.compile(
+    rb'\{\s*"(?:took|timed_out|_shards|_scroll_id|pit_id|hits|is_partial|is_running|rawResponse)"\s*:'
+)
+_HITS = re.compile(rb'"hits"\s*:\s*\[')
 _PACKED = (
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip"),
@@ -23,8 +29,9 @@ _PACKED = (
     (b"\xfd7zXZ", "xz"),
 )
 UNDERSTOOD = (
-    "EVTX, Windows event XML, or one JSON object a line: ECS (winlogbeat, Elastic Agent, Elastic "
-    "Defend), winlogbeat 6, NXLog, evtx_dump, chainsaw search, EvtxECmd, Elasticsearch hits"
+    "EVTX, Windows event XML, JSON (lines, arrays, _search) of ECS (winlogbeat, Elastic Agent, "
+    "Elastic Defend), winlogbeat 6, NXLog, evtx_dump, chainsaw search, EvtxECmd, Get-WinEvent and "
+    "Elasticsearch, or CSV of Export-Csv, Event Viewer and Kibana"
 )
 
 
@@ -89,8 +96,15 @@ def _text_format(body: bytes, whole: bool) -> str | Refused | None:
             return Refused(f"packed with {name}: unpack it first")
     if body[:1] == b"<":
         return _xml_format(body, whole)
-    if body[:1] == b"[":
-        return Refused("a JSON array: give one object a line (jq -c '.[]')")
+    if body[:1] == b"[" and body[1:].lstrip()[:1] in (b"", b"{", b"[", b"]"):
+        return _objects_format(body, whole)
+    if splunk.BEGIN.match(body):
+        return "xml"
+    if body[:1] != b"{":
+        # Before its cells are looked at: a message may hold whatever an attacker logs.
+        found = _table_format(body, whole)
+        if not isinstance(found, Refused):
+            return found
     return _json_format(body, whole)
 
 
@@ -124,14 +138,48 @@ def _json_format(body: bytes, whole: bool) -> str | Refused | None:
     if refused is not None:
         return refused
     if body[:1] == b"{":
+        if _RESPONSE.match(body):
+            return "search" if _HITS.search(body) else (None if not whole else _unknown(body))
         if len(lines) == 1 or (not whole and len(lines) <= _LINES):
             # One long line is not yet whole, or cut off by our looking at the head only.
             return "ecs" if whole and len(body) > 1024 else (_unknown(body) if whole else None)
-        if lines[0].strip() == b"{":
-            return Refused("a JSON object over several lines: give one object a line (jq -c .)")
+        return _objects_format(body, whole)
     if not whole and len(complete) < _LINES:
         return None
     return _unknown(body)
+
+
+def _objects_format(body: bytes, whole: bool) -> str | Refused | None:
+    """A JSON array, or objects over several lines: what the first of them are."""
+    refused: Refused | None = None
+    found = objects.cut(body, 0, "utf-8", final=False, source="", hits=False)
+    for record in found.records[:_LINES]:
+        try:
+            doc = orjson.loads(record)
+        except orjson.JSONDecodeError:
+            continue
+        shape = _shape(doc)
+        if isinstance(shape, str):
+            return "json"
+        refused = refused or shape
+    if refused is not None or not whole:
+        return refused
+    empty = body.strip(b"[] \t\r\n\x00") == b""
+    # An object may be longer than what is looked at.
+    return "json" if empty or len(body) > HEAD_BYTES // 2 else _unknown(body)
+
+
+def _table_format(body: bytes, whole: bool) -> str | Refused | None:
+    header = rows.header(body, "utf-8")
+    found = rows.cut(body, 0, "utf-8", whole, "", header)
+    try:
+        if found.records:
+            return "csv" if table.is_known(*table.parse(found.records[0])) else _unknown(body)
+        if whole or not table.may_be_header(header):
+            return "csv" if whole and table.is_known(*table.parse(header)) else _unknown(body)
+    except RecordError:
+        return _unknown(body)
+    return None
 
 
 def _shape(doc: Doc) -> str | Refused:
@@ -145,6 +193,8 @@ def _shape(doc: Doc) -> str | Refused:
         return "evtx-json"
     if "EventID" in doc and ("Channel" in doc or "SourceName" in doc):
         return "nxlog"
+    if getwinevent.is_record(doc) or ndjson.is_event_data(doc):
+        return "json"
     if evtxecmd.is_record(doc):
         return "evtxecmd"
     if "log_name" in doc and "event_id" in doc:

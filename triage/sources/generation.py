@@ -23,6 +23,7 @@ from triage.sources.block import (
     Position,
     RecordError,
     Reject,
+    too_long,
 )
 from triage.sources.detect import HEAD_BYTES, Refused, detect
 from triage.sources.formats import framing
@@ -180,11 +181,15 @@ class Generation:
 
     def _read_text(self, fd: int, final: bool) -> tuple[Block | None, bool]:
         kind = framing(self.format)
+        header = b""
+        if kind == "rows":
+            header = cut.header(kind, os.pread(fd, HEAD_BYTES, 0), self.encoding)
         # Most records fit a block; one that does not gets a second look with all it may have.
         for want in (BLOCK_BYTES, MAX_RECORD_BYTES + 4096):
             data = self._fresh(fd, want)
             full = len(data) == want
-            out = cut.cut(kind, data, self.offset, self.encoding, final and not full, self.path)
+            end = final and not full
+            out = cut.cut(kind, data, self.offset, self.encoding, end, self.path, header)
             if out.consumed or not full:
                 break
         else:
@@ -214,7 +219,7 @@ class Generation:
         self.offset = at + end
         self.tail = os.pread(fd, TAIL_HASHED, max(self.offset - TAIL_HASHED, 0))[:TAIL_HASHED]
         self._keep_head(fd)
-        reject = cut.too_long(self.path, start, excerpt, self.offset - start)
+        reject = too_long(self.path, start, excerpt, self.offset - start)
         return self._block([], [], [reject]), True
 
     def _read_evtx(self, fd: int) -> tuple[Block | None, bool]:

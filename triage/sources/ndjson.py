@@ -14,7 +14,7 @@ import orjson
 
 from triage import times
 from triage.fields import Doc, flatten, lookup, put
-from triage.sources import evtx, evtxecmd, sysmon
+from triage.sources import clock, evtx, evtxecmd, getwinevent, sysmon
 from triage.sources.block import RecordError
 from triage.sources.winevent import WinEvent, event_data, guid, number, text, to_ecs
 
@@ -38,7 +38,6 @@ _NXLOG_TYPES = frozenset(
     {"INFO", "WARNING", "ERROR", "CRITICAL", "VERBOSE", "AUDIT_SUCCESS", "AUDIT_FAILURE"}
 )
 _SYSMON_EVENT_TYPE = re.compile(r"^EventType: (\w+)\s*$", re.MULTILINE)
-_QUARTER = 15 * 60 * times.SECOND
 
 
 def decode(record: bytes) -> Doc | None:
@@ -96,6 +95,12 @@ def _exact(record: bytes) -> Doc:
     return exact
 
 
+def complete(doc: Doc) -> Doc:
+    """A nested ECS document as it is to be: mapped by us where it is Sysmon's and nobody did."""
+    winlog = doc.get("winlog")
+    return _windows(doc, winlog) if winlog.__class__ is dict else doc
+
+
 def _windows(doc: Doc, winlog: Doc) -> Doc:
     """An ECS document of winlogbeat or Elastic Agent; mapped by us where no pipeline did."""
     host = doc.get("host")
@@ -114,7 +119,10 @@ def _windows(doc: Doc, winlog: Doc) -> Doc:
         written = winlog.get("time_created") or lookup(doc, "event.created")
         if written is not None:
             doc["@timestamp"] = written
-    if winlog.get("provider_name") != sysmon.PROVIDER:
+    provider = winlog.get("provider_name")
+    if provider is None and winlog.get("channel") == sysmon.CHANNEL:  # Kibana's usual columns
+        provider = sysmon.PROVIDER
+    if provider != sysmon.PROVIDER:
         return _created(doc, winlog)
     process = doc.get("process")
     if process is None:
@@ -180,6 +188,10 @@ def _other(doc: Doc) -> Doc | None:
         return to_ecs(evtx.from_json(doc))
     if "EventID" in doc and ("Channel" in doc or "SourceName" in doc):
         return to_ecs(_nxlog(doc))
+    if getwinevent.is_record(doc):
+        return to_ecs(getwinevent.from_properties(doc))
+    if is_event_data(doc):
+        return to_ecs(_event_data_alone(doc))
     if evtxecmd.is_record(doc):
         return to_ecs(evtxecmd.from_json(doc, _payload(doc)))
     if "log_name" in doc and "event_id" in doc:
@@ -195,7 +207,7 @@ def _other(doc: Doc) -> Doc | None:
         nested: Doc = {}
         for name, value in flatten(doc).items():
             put(nested, name, value)
-        return _windows(nested, nested["winlog"])
+        return complete(nested)
     if "@timestamp" in doc:
         return doc
     foreign = foreign_reason(doc)
@@ -231,8 +243,8 @@ def foreign_reason(doc: Doc) -> str:
         return "these are detections of hayabusa (RuleTitle), not events: read the EVTX itself"
     if "detections" in doc or {"group", "kind", "document"} <= doc.keys():
         return "these are detections of chainsaw hunt, not events: read the EVTX itself"
-    if "took" in doc and "hits" in doc:
-        return "an Elasticsearch _search response: give one hit a line (jq -c '.hits.hits[]')"
+    if "event_type" in doc and "unique_pid" in doc:
+        return "these are events in Endgame's schema, not ECS: read the Sysmon log itself"
     return ""
 
 
@@ -240,6 +252,21 @@ def seen_keys(doc: Doc) -> str:
     """The first keys of an object, for a reason."""
     shown = ", ".join(key[:40] for key in list(doc)[:6])
     return f"its keys are {shown}" if shown else "it is empty"
+
+
+def is_event_data(doc: Doc) -> bool:
+    """Whether an object is Sysmon's EventData with its event id and nothing else."""
+    return "EventId" in doc and "UtcTime" in doc and "Provider" not in doc
+
+
+def _event_data_alone(doc: Doc) -> WinEvent:
+    return WinEvent(
+        provider=sysmon.PROVIDER,
+        event_id=text(doc["EventId"]),
+        channel=sysmon.CHANNEL,
+        time=text(doc["UtcTime"]),
+        data=event_data(pair for pair in doc.items() if pair[0] != "EventId"),
+    )
 
 
 def _winlogbeat6(doc: Doc) -> WinEvent:
@@ -317,9 +344,7 @@ def _nxlog_time(doc: Doc) -> str:
     if local is None:
         return text(doc.get("@timestamp"))
     for here, there in (("EventTime", "UtcTime"), ("EventReceivedTime", "@timestamp")):
-        shown, meant = times.parse(doc.get(here)), times.parse(doc.get(there))
-        if shown is not None and meant is not None:
-            offset = (meant - shown + _QUARTER // 2) // _QUARTER * _QUARTER
-            if abs(offset) <= 14 * 4 * _QUARTER:
-                return times.iso(local + offset)
+        shift = clock.offset(times.parse(doc.get(here)), times.parse(doc.get(there)))
+        if shift is not None:
+            return times.iso(local + shift)
     return times.iso(local)

@@ -9,7 +9,7 @@ from itertools import islice
 from triage.errors import TriageError
 from triage.sources import cut, evtx
 from triage.sources.block import BLOCK_BYTES, MAX_RECORD_BYTES, RecordError
-from triage.sources.detect import encoding_of
+from triage.sources.detect import HEAD_BYTES, encoding_of
 from triage.sources.formats import framing
 
 
@@ -36,15 +36,18 @@ def read_range(source: str, format: str, start: int, end: int) -> Iterator[tuple
 
 
 def _text(fd: int, kind: str, start: int, end: int) -> Iterator[tuple[int, bytes]]:
-    encoding, _ = encoding_of(os.pread(fd, 64, 0))
+    head = os.pread(fd, HEAD_BYTES, 0)
+    encoding, _ = encoding_of(head)
+    header = cut.header(kind, head, encoding)
     at = start
     while at <= end:
         want = min(BLOCK_BYTES, end - at + MAX_RECORD_BYTES + 4096)
         data = os.pread(fd, want, at)
-        out = cut.cut(kind, data, at, encoding, final=len(data) < want)
+        out = cut.cut(kind, data, at, encoding, len(data) < want, header=header)
         if not out.consumed and len(data) == want:
             data = os.pread(fd, MAX_RECORD_BYTES + 4096, at)
-            out = cut.cut(kind, data, at, encoding, final=len(data) < MAX_RECORD_BYTES + 4096)
+            end_seen = len(data) < MAX_RECORD_BYTES + 4096
+            out = cut.cut(kind, data, at, encoding, end_seen, header=header)
         for place, record in zip(out.positions, out.records, strict=True):
             if place > end:
                 return

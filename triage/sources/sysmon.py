@@ -15,6 +15,7 @@ from triage.fields import Doc, put
 from triage.sources.derive import arguments, community_id, domain_parts
 
 PROVIDER = "Microsoft-Windows-Sysmon"
+CHANNEL = "Microsoft-Windows-Sysmon/Operational"
 _NOTHING = frozenset({"", "-", "{00000000-0000-0000-0000-000000000000}"})
 
 # event id: (event.category, event.type, event.action)

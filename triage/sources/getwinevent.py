@@ -1,0 +1,111 @@
+"""Get-WinEvent's properties, as ConvertTo-Json and Export-Csv write them.
+
+They name no value of the event: Sysmon's are taken from the message, which is a line for each.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from triage import times
+from triage.fields import Doc
+from triage.sources import clock, sysmon
+from triage.sources.winevent import WinEvent, event_data, number, text
+
+_DATE = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
+_NAMED = re.compile(r"([A-Za-z][A-Za-z0-9]*): ?")
+_LINE = re.compile(r"\r?\n")
+
+
+def is_record(doc: Doc) -> bool:
+    """Whether an object, or a row by its columns, has the properties of an EventLogRecord."""
+    return "Id" in doc and "Message" in doc and "TimeCreated" in doc
+
+
+def from_properties(doc: Doc) -> WinEvent:
+    """The record of one object, or of one row, whose values are all texts."""
+    message = text(doc["Message"])
+    provider = text(doc.get("ProviderName"))
+    if not provider and message_pairs(message).keys() >= {"UtcTime", "ProcessGuid"}:
+        provider = sysmon.PROVIDER  # only some properties were exported
+    given = doc.get("Properties")
+    values = [text(_value(item)) for item in given] if isinstance(given, list) else []
+    positional = bool(values) and isinstance(given, list) and isinstance(given[0], dict)
+    data: dict[str, str] = {}
+    if provider == sysmon.PROVIDER:
+        data = _by_value(message, values) if positional else {}
+        data = data or message_pairs(message)
+    pairs = [("", value) for value in values] if positional and not data else data.items()
+    user = doc.get("UserId")
+    return WinEvent(
+        provider=provider,
+        provider_guid=text(doc.get("ProviderId")),
+        event_id=text(doc["Id"]),
+        channel=text(doc.get("LogName")),
+        computer=text(doc.get("MachineName")),
+        time=_time(doc["TimeCreated"], data.get("UtcTime", "")),
+        record_id=text(doc.get("RecordId")),
+        level=text(doc.get("Level")),
+        version=number(text(doc.get("Version"))),
+        task=text(doc.get("TaskDisplayName")),
+        message=message,
+        pid=number(text(doc.get("ProcessId"))),
+        tid=number(text(doc.get("ThreadId"))),
+        user_sid=text(_value(user)),
+        data=event_data(pairs),
+    )
+
+
+def message_pairs(message: str) -> dict[str, str]:
+    """Names and values of a message of lines "Name: value" behind a title.
+
+    A line without a name goes on with the value before it. A name counts once, where it stands
+    first: what a command line says on further lines can hide no value that was told before it.
+    """
+    pairs: dict[str, str] = {}
+    last = ""
+    for line in _LINE.split(message)[1:]:
+        named = _NAMED.match(line)
+        if named is None or named[1] in pairs:
+            if last:
+                pairs[last] += "\n" + line
+            continue
+        last = named[1]
+        pairs[last] = line[named.end() :]
+    return {name: value.rstrip() for name, value in pairs.items()}
+
+
+def _by_value(message: str, values: list[str]) -> dict[str, str]:
+    """As :func:`message_pairs`, exact: the values are known, the message gives their names.
+
+    {} where the message does not have these values in this order.
+    """
+    pairs: dict[str, str] = {}
+    body = message.partition("\n")[2].replace("\r\n", "\n")
+    at = 0
+    for given in values:
+        value = given.replace("\r\n", "\n")
+        named = _NAMED.match(body, at)
+        if named is None or not body.startswith(value, named.end()):
+            return {}
+        pairs[named[1]] = value
+        at = body.find("\n", named.end() + len(value)) + 1
+        if not at:
+            at = len(body)
+    return pairs
+
+
+def _value(item: Any) -> Any:
+    """A .NET object as ConvertTo-Json writes it: its value, whatever else it tells of it."""
+    return item.get("Value", item.get("value")) if isinstance(item, dict) else item
+
+
+def _time(given: Any, utc: str) -> str:
+    value = text(_value(given))
+    date = _DATE.fullmatch(value)
+    if date is not None:
+        return times.iso(int(date[1]) * 1_000_000)
+    if value and value[:1].isdigit() and times.parse(value) is not None and "T" in value:
+        return value
+    return clock.utc(value, utc)

@@ -1,0 +1,53 @@
+"""Splunk's classic text of a Windows event: a time, lines "Key=Value", and a message to the end."""
+
+from __future__ import annotations
+
+import re
+
+from triage.sources import clock, sysmon
+from triage.sources.block import RecordError
+from triage.sources.getwinevent import message_pairs
+from triage.sources.winevent import WinEvent, event_data
+
+# How one begins, wherever it lies among other records.
+BEGIN = re.compile(
+    rb"^\d\d/\d\d/\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})? [AP]M\r?\nLogName=", re.MULTILINE
+)
+_MESSAGE = re.compile(r"^Message=", re.MULTILINE)
+_SCRIPT = re.compile(
+    r"[^\n]*\((?P<MessageNumber>\d+) [^\d()]+ (?P<MessageTotal>\d+)\):\r?\n(?P<ScriptBlockText>.*?)"
+    r"\r?\n\r?\nScriptBlock ID: (?P<ScriptBlockId>[^\r\n]*)(?:\r?\nPath: ?(?P<Path>[^\r\n]*))?\s*",
+    re.DOTALL,
+)
+
+
+def parse(record: bytes) -> WinEvent:
+    """One event in UTF-8. Its time is local and does not say its offset: see ``clock.utc``."""
+    shown = record.decode("utf-8", "replace")
+    head, *rest = _MESSAGE.split(shown, maxsplit=1)
+    message = rest[0].strip() if rest else ""
+    lines = head.splitlines()
+    keys = dict(line.split("=", 1) for line in lines[1:] if "=" in line)
+    if "EventCode" not in keys:
+        raise RecordError("an event in Splunk's classic form without EventCode")
+    provider = keys.get("SourceName", "")
+    pairs: dict[str, str] = {}
+    if provider == sysmon.PROVIDER:
+        pairs = message_pairs(message)
+    elif keys["EventCode"] == "4104" and (script := _SCRIPT.fullmatch(message)):
+        pairs = {name: value or "" for name, value in script.groupdict().items()}
+    sid = keys.get("Sid", "")
+    return WinEvent(
+        provider=provider,
+        event_id=keys["EventCode"],
+        channel=keys["LogName"],
+        computer=keys.get("ComputerName", ""),
+        time=clock.utc(lines[0], pairs.get("UtcTime", "")),
+        record_id=keys.get("RecordNumber", ""),
+        level=keys.get("Type", ""),
+        opcode=keys.get("OpCode", ""),
+        task=keys.get("TaskCategory", ""),
+        message=message,
+        user_sid=sid if sid.startswith("S-1-") else "",
+        data=event_data(pairs.items()),
+    )

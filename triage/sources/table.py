@@ -1,0 +1,101 @@
+"""One row of a table, with its header: Export-Csv, Event Viewer, Kibana's Discover."""
+
+from __future__ import annotations
+
+import csv
+
+from triage import times
+from triage.fields import Doc, put
+from triage.sources import clock, getwinevent, sysmon
+from triage.sources.block import MAX_RECORD_BYTES, RecordError
+from triage.sources.winevent import WinEvent, event_data
+
+_VIEWER_COLUMNS = 5  # Event Viewer's header; its rows have the message as a sixth
+# Whole numbers among the fields that a table shows; any other text stays as it is.
+_WHOLE = (".port", ".pid", ".bytes", ".packets", ".size", ".args_count", ".exit_code", ".thread.id")
+
+
+def decode(record: bytes) -> WinEvent | Doc:
+    """The record of a header row and a row; a nested document where it is one of ECS.
+
+    Raises RecordError with the reason.
+    """
+    names, values = parse(record)
+    row = dict(zip(names, values, strict=False))
+    if "@timestamp" in row:
+        return _document(row)
+    if len(values) < len(names):
+        raise RecordError(f"a row of {len(values)} columns under a header of {len(names)}")
+    if getwinevent.is_record(row):
+        return getwinevent.from_properties(row)
+    if is_viewer(names, values):
+        return _viewer(values)
+    raise RecordError(f"a row without @timestamp; its columns are {', '.join(names)[:200]}")
+
+
+def parse(record: bytes) -> tuple[list[str], list[str]]:
+    """(names, values) of a header row and a row behind it; the values are [] without one."""
+    try:
+        shown = record.decode()
+    except UnicodeDecodeError:
+        shown = record.decode("cp1252", "replace")  # what Windows PowerShell calls "Default"
+    line = shown.partition("\n")[0]
+    delimiter = max(",;\t", key=line.count)
+    csv.field_size_limit(MAX_RECORD_BYTES)
+    try:
+        rows = csv.reader(shown.splitlines(keepends=True), delimiter=delimiter, strict=True)
+        names, *rest = [row for row in rows if row]
+    except (csv.Error, ValueError) as error:
+        raise RecordError(f"not a row of a table: {error}") from error
+    return [name.strip() for name in names], rest[0] if rest else []
+
+
+def is_known(names: list[str], values: list[str]) -> bool:
+    """Whether a table with this header and first row is one that is read."""
+    columns = dict.fromkeys(names)
+    if len(names) > 1 and "@timestamp" in columns:
+        return True
+    return getwinevent.is_record(columns) or is_viewer(names, values)
+
+
+def may_be_header(row: bytes) -> bool:
+    """Whether this row may yet turn out to be the header of a table that is read."""
+    names, _ = parse(row)
+    return is_known(names, []) or len(names) == _VIEWER_COLUMNS
+
+
+def is_viewer(names: list[str], values: list[str]) -> bool:
+    """Whether this is Event Viewer's: its header is in the language of the system."""
+    wide = len(names) == _VIEWER_COLUMNS and len(values) == _VIEWER_COLUMNS + 1
+    return wide and values[3].isdecimal()
+
+
+def _viewer(values: list[str]) -> WinEvent:
+    level, shown, provider, event_id, task, message = values
+    pairs = getwinevent.message_pairs(message) if provider == sysmon.PROVIDER else {}
+    return WinEvent(
+        provider=provider,
+        event_id=event_id,
+        time=clock.utc(shown, pairs.get("UtcTime", "")),
+        level=level,
+        task=task,
+        message=message,
+        data=event_data(pairs.items()),
+    )
+
+
+def _document(row: dict[str, str]) -> Doc:
+    meant = row.get("winlog.event_data.UtcTime", "")
+    stamp = row["@timestamp"]
+    doc: Doc = {"@timestamp": stamp if "T" in stamp else clock.utc(stamp, meant)}
+    if times.parse(doc["@timestamp"]) is None:
+        raise RecordError(f"a row whose @timestamp is no time: {stamp[:60]!r}")
+    for name, value in row.items():
+        if name.startswith("_") or name == "@timestamp" or value in ("", "-"):
+            continue  # Kibana writes a dash for nothing; _id and _index are Elasticsearch's own
+        if name.endswith(_WHOLE):
+            digits = value.replace(",", "")
+            put(doc, name, int(digits) if digits.isdecimal() and len(digits) < 19 else value)
+        else:
+            put(doc, name, value)
+    return doc
