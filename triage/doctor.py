@@ -221,8 +221,11 @@ def schema(version: int, path: Path) -> Check:
     if version > VERSION:
         found = f"{version}, made by a newer triage (this one knows {VERSION})"
         return Check("case version", "problem", found, "update triage")
-    found = f"{path} holds no case" if not version else f"{version}, no longer known"
-    return Check("case version", "problem", found, "choose another file with --case")
+    if version:
+        found = f"{version}; brought up to {VERSION} when it is opened next"
+        return Check("case version", "ok", found)
+    advice = "choose another file with --case"
+    return Check("case version", "problem", f"{path} holds no case", advice)
 
 
 def integrity(connection: apsw.Connection, path: Path) -> Check:

@@ -581,3 +581,26 @@ def test_records_are_read_again_by_their_places(log: Path, watch: Watch) -> None
 
 def _ends(block: Block) -> tuple[int, int]:
     return block.positions[0], block.positions[-1]
+
+
+def test_newest_first_reads_each_file_to_its_end_and_what_is_appended_before_the_rest(
+    tmp_path: Path,
+) -> None:
+    line = b'{"@timestamp": "2026-01-01T00:00:00Z", "message": "%s"}\n' % (b"x" * 900)
+    for age, name in enumerate(("b", "a", "c")):
+        path = tmp_path / f"{name}.ndjson"
+        path.write_bytes(line * 3000)  # several blocks
+        os.utime(path, (2_000_000_000 - age, 2_000_000_000 - age))
+    now = 0.0
+    follower = Follower([tmp_path], newest_first=True, clock=lambda: now)
+    names: list[str] = []
+    for block in follower.poll():
+        names.append(Path(block.source).stem)
+        if names.count("a") == 1 and names[-1] == "a":
+            with (tmp_path / "b.ndjson").open("ab") as file:
+                file.write(line)
+            now += 1.5  # time for another look at the folder
+    follower.close()
+    begun = [name for place, name in enumerate(names) if name != names[place - 1] or not place]
+    assert begun == ["b", "a", "b", "a", "c"]
+    assert len(names) > 9

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.ui.helpers import Clock, add_alerts
-from triage.case.model import EngineState
+import pytest
+
+from tests.ui.helpers import NOW, Clock, add_alerts
+from triage.case.model import EngineState, SourceState
+from triage.case.write import CaseWriter
 from triage.times import SECOND
 from triage.ui.bars import Segment, fit_segments, status_segments
 from triage.ui.feed import Feed, Supervisor
 from triage.ui.store import Counts
+from triage.ui.troubles import troubles
 
 
 class DyingEngine:
@@ -81,9 +86,9 @@ def test_an_engine_elsewhere_that_falls_silent_is_noticed(clock: Clock) -> None:
     assert supervisor.look(EngineState(state="stopped", at=1)) == ""
 
 
-def words(width: int, state: EngineState, word: str = "") -> str:
+def words(width: int, state: EngineState, word: str = "", wrong: Sequence[str] = ()) -> str:
     counts = Counts(open=1204, acknowledged=3, false_positive=2, closed=1)
-    found = fit_segments(status_segments(["./logs"], state, word, counts, (42, 1)), width)
+    found = fit_segments(status_segments(["./logs"], state, word, counts, (42, 1), wrong), width)
     return "  ".join("".join(text for text, _ in one.parts) for one in found)
 
 
@@ -104,6 +109,71 @@ def test_the_engines_state_is_said_in_words() -> None:
     assert "◌ reading 40 %" in words(120, reading)
     assert "■ engine stopped: disk full" in words(120, reading, "engine stopped: disk full")
     assert "■ no engine" in words(120, EngineState())
+
+
+def test_the_status_line_turns_from_live_to_what_is_wrong() -> None:
+    live = EngineState(state="live")
+    assert words(80, live, wrong=["2 logs refused"]).startswith("triage logs  ▲ 2 logs refused  ")
+    assert "live" not in words(120, live, wrong=["2 logs refused"])
+    several = ["behind 12 MB, 2 min", "2 logs refused", "1 log unreadable"]
+    assert "▲ behind 12 MB, 2 min +2  " in words(80, live, wrong=several)
+    assert "▲ case disk full, 2 logs refused  " in words(
+        80, live, wrong=["case disk full", "2 logs refused"]
+    )
+    # What the engine can not say itself comes before all that.
+    assert "▲" not in words(120, live, "engine stopped", several)
+
+
+def test_the_first_pass_tells_how_far_it_is_and_how_long_it_takes() -> None:
+    reading = EngineState(state="reading", lag_bytes=57, total_bytes=100, seconds_left=130)
+    assert "◌ reading 43 %, 2 min left" in words(80, reading)
+    assert "◌ reading 43 %, 2 min left  ▲ 1 log refused" in words(
+        120, reading, wrong=["1 log refused"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "states", "late", "free", "told"),
+    [
+        (EngineState(state="live"), {"idle": 4}, 0, 10**12, ()),
+        (EngineState(state="live"), {"refused": 2}, 0, None, ("2 logs refused",)),
+        (EngineState(state="live"), {"unreadable": 1}, 0, None, ("1 log unreadable",)),
+        (EngineState(state="live", lag_bytes=12_300_000), {}, 40, None, ("behind 12 MB, 40 s",)),
+        (EngineState(state="live", lag_bytes=12_300_000), {}, 5, None, ()),
+        (EngineState(state="live", lag_bytes=300), {}, 40, None, ()),
+        (EngineState(state="reading", lag_bytes=12_300_000), {}, 40, None, ()),
+        (EngineState(state="live"), {}, 0, 1_000_000, ("case disk full",)),
+        (EngineState(state="live"), {}, 0, 90_000_000, ("case disk nearly full: 90 MB left",)),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(
+    state: EngineState, states: dict[str, int], late: int, free: int | None, told: tuple[str, ...]
+) -> None:
+    since = NOW - late * SECOND if late else 0
+    assert troubles(state, states, since, free, NOW) == told
+
+
+def test_an_engine_that_a_full_disk_has_ended_is_said_so(clock: Clock) -> None:
+    engine = DyingEngine()
+    engine.running = False
+    engine.exit_reason = "apsw.FullError: database or disk is full"
+    word = Supervisor(engine, clock).look(EngineState())
+    assert word == "engine restarted (1/5): case disk full"
+
+
+def test_a_log_that_is_refused_comes_with_the_news(case: Path, clock: Clock) -> None:
+    feed = Feed(str(case), None, clock)
+    first = feed.poll()
+    assert first is not None
+    assert first.troubles == ()
+    writer = CaseWriter(str(case), clock)
+    refused = SourceState("/logs/x.gz", "", "refused", "packed", 0, 9, 0, 0)
+    writer.say(EngineState(state="live", at=clock()), [refused])
+    writer.close()
+    second = feed.poll()
+    assert second is not None
+    assert second.troubles == ("1 log refused",)
+    feed.close()
 
 
 def test_segments_of_no_rank_stay() -> None:

@@ -14,7 +14,7 @@ from triage.case.decide import Decisions
 from triage.ui.app import Console
 from triage.ui.lines import Page
 from triage.ui.panes import PANES
-from triage.ui.screens import sheets
+from triage.ui.screens.health_lines import health_lines
 from triage.ui.subject import WINDOWS, Readers, Subject, Subjects
 
 OVERVIEW, TREE, NET, EVENTS, ATTACK, RESPOND = (pane.build for pane in PANES)
@@ -193,13 +193,12 @@ def test_health_tells_what_is_wrong(tmp_path: Path) -> None:
     case = tmp_path / "own.triage"
     hunt_into(case, [str(log)], [rules])
     readers = Readers(str(case))
-    lines = sheets.health_lines(readers.here(), "", [], NOW)
+    lines = health_lines(readers.here(), "", [], [], NOW, 116)
     text = "\n".join(line.text for line in lines)
     assert f"{rules / 'broken.toml'}:" in text
     assert f"{log} at 52" in text  # the record's place in the log
     assert '{"half": \\x1b[31m\\xff' in text
-    assert f"{log}  ecs" in text
-    assert "1 unreadable" in text
+    assert "last: not JSON" in text
     readers.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from triage.event import Event
@@ -139,10 +139,15 @@ class SourceState:
     format: str
     state: str  # "reading", "idle", "unreadable", "refused", "gone"
     reason: str
-    offset: int
-    size: int
-    events: int
+    offset: int  # bytes read; records for EVTX
+    size: int  # bytes
+    events: int  # since the engine started, as the rest below
     rejects: int
+    lag: int = 0  # bytes not yet read
+    behind_since: int = 0  # ns: since when there are such bytes; 0 where there are none
+    rate: float = 0.0  # events a second over the last seconds
+    error: str = ""  # why the last record that could not be read was refused
+    gaps: int = 0  # places where something was lost, over the whole case
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +168,10 @@ class EngineState:
     rules: int = 0  # runnable
     problems: int = 0  # in rules and exception lists
     message: str = ""  # what is wrong, in words
+    seconds_left: float = 0.0  # until all that exists is read, at the present speed; 0 unknown
+    memory: int = 0  # bytes the engine takes; 0 where the system does not tell
+    # By rule id, the most first: open hits dropped at a limit, and seconds in which its conditions
+    # were tried on a sample of the events.
+    evicted_by: dict[str, int] = field(default_factory=dict)
+    slowest: dict[str, float] = field(default_factory=dict)
+    sampled: int = 0  # events in that sample

@@ -20,7 +20,7 @@ from triage.case.model import (
     SourceState,
     Tick,
 )
-from triage.case.schema import connect, count, told_path
+from triage.case.schema import connect, count, stored_path, told_path
 from triage.event import Event
 from triage.sources.block import Reject
 
@@ -217,18 +217,27 @@ class CaseReader:
     def sources(self) -> list[SourceState]:
         """The logs the engine follows, by path."""
         rows = self._db.execute(
-            "SELECT path, format, state, reason, offset, size, events, rejects FROM source"
+            "SELECT path, format, state, reason, offset, size, events, rejects, lag, behind_since,"
+            " rate, error, coalesce(gaps, 0) FROM source LEFT JOIN"
+            " (SELECT source, count(*) AS gaps FROM gap GROUP BY source) ON source = path"
             " ORDER BY path"
         )
         return [SourceState(told_path(row[0]), *row[1:]) for row in rows]
+
+    def source_states(self) -> tuple[dict[str, int], int]:
+        """How many logs are in each state, and since when (ns) one has been behind; 0: none is."""
+        states = dict(self._db.execute("SELECT state, count(*) FROM source GROUP BY state"))
+        return states, count(
+            self._db, "SELECT coalesce(min(behind_since), 0) FROM source WHERE behind_since > 0"
+        )
 
     def rules(self) -> list[RuleState]:
         """The loaded rules by name, each with its alerts and suppressed events."""
         rows = self._db.execute(
             "SELECT rule_id, name, severity, path, runnable, reason,"
-            " (SELECT count(*) FROM alert a WHERE a.rule_id = r.rule_id),"
-            " (SELECT count(*) FROM suppressed s WHERE s.rule_id = r.rule_id)"
-            " FROM rule r ORDER BY name"
+            " (SELECT count(*) FROM alert a WHERE a.rule_id = r.rule_id), coalesce(kept_out, 0)"
+            " FROM rule r LEFT JOIN (SELECT rule_id, count(*) AS kept_out FROM suppressed"
+            " GROUP BY rule_id) USING (rule_id) ORDER BY name"
         )
         return [
             RuleState(id_, name, severity, path, bool(runnable), reason, alerts, suppressed)
@@ -243,11 +252,13 @@ class CaseReader:
             )
         )
 
-    def rejects(self, limit: int = 500) -> list[Reject]:
-        """The newest records that could not be read."""
+    def rejects(self, limit: int = 500, source: str = "") -> list[Reject]:
+        """The newest records that could not be read, of all logs or one."""
+        where, values = ("WHERE source = ?", (stored_path(source),)) if source else ("", ())
         rows = self._db.execute(
-            "SELECT source, position, length, reason, excerpt FROM reject ORDER BY id DESC LIMIT ?",
-            (limit,),
+            "SELECT source, position, length, reason, excerpt FROM reject"  # noqa: S608 - own text
+            f" {where} ORDER BY id DESC LIMIT ?",
+            (*values, limit),
         )
         return [Reject(told_path(row[0]), *row[1:]) for row in rows]
 

@@ -12,7 +12,7 @@ import apsw
 
 from triage.errors import TriageError
 
-VERSION = 1
+VERSION = 2
 MEMORY = ":memory:"
 
 _TABLES = """
@@ -93,13 +93,19 @@ CREATE TABLE tick (alert_id TEXT NOT NULL, step_id TEXT NOT NULL, at INTEGER NOT
 
 -- What the engine says of itself and of its rules, for the console to show.
 CREATE TABLE engine (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL, state TEXT NOT NULL,
-  reason TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL, events INTEGER NOT NULL,
-  rejects INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE rule (rule_id TEXT PRIMARY KEY, name TEXT NOT NULL, severity TEXT NOT NULL,
   path TEXT NOT NULL, runnable INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE problem (id INTEGER PRIMARY KEY, path TEXT NOT NULL, line INTEGER NOT NULL,
   "column" INTEGER NOT NULL, severity TEXT NOT NULL, message TEXT NOT NULL);
+"""
+
+# Apart from the others: what the engine says anew at each start may change from version to version.
+_SOURCES = """
+DROP TABLE IF EXISTS source;
+CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL, state TEXT NOT NULL,
+  reason TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL, events INTEGER NOT NULL,
+  rejects INTEGER NOT NULL, lag INTEGER NOT NULL, behind_since INTEGER NOT NULL, rate REAL NOT NULL,
+  error TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -148,8 +154,10 @@ def _prepare(connection: apsw.Connection, path: str) -> None:
         return
     if version > VERSION:
         raise TriageError(f"{path} was made by a newer triage (case version {version}); update")
-    connection.execute(_TABLES)
-    connection.execute("INSERT INTO meta VALUES ('change', '0')")
+    if version == 0:
+        connection.execute(_TABLES)
+        connection.execute("INSERT INTO meta VALUES ('change', '0')")
+    connection.execute(_SOURCES)
     connection.pragma("user_version", VERSION)
 
 

@@ -44,6 +44,7 @@ class CaseWriter:
     def __init__(self, path: str, clock: Callable[[], int]) -> None:
         self._db = connect(path)
         self._clock = clock
+        self._told: dict[str, SourceState] = {}  # the logs as last said
         self._keeps = path != MEMORY  # a case that is gone at the end needs no place to go on from
 
     @property
@@ -305,26 +306,44 @@ class CaseWriter:
     # The engine's word of itself ----------------------------------------------------------------
 
     def say(self, state: EngineState, sources: Sequence[SourceState] = ()) -> None:
-        """Tell the console how the engine fares."""
+        """Tell the console how the engine and each of its logs fare."""
         with transaction(self._db):
             self._db.execute(
                 "INSERT OR REPLACE INTO engine VALUES ('state', ?)",
                 (orjson.dumps(asdict(state)).decode(),),
             )
-            for source in sources:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        stored_path(source.path),
-                        source.format,
-                        source.state,
-                        source.reason,
-                        source.offset,
-                        source.size,
-                        source.events,
-                        source.rejects,
-                    ),
+            self._say_sources({source.path: source for source in sources})
+
+    def _say_sources(self, sources: dict[str, SourceState]) -> None:
+        """Write what is new of the logs: there may be thousands, and most rest."""
+        if not self._told:
+            self._db.execute("DELETE FROM source")
+        self._db.executemany(
+            "DELETE FROM source WHERE path = ?",
+            [(stored_path(path),) for path in self._told if path not in sources],
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    stored_path(one.path),
+                    one.format,
+                    one.state,
+                    one.reason,
+                    one.offset,
+                    one.size,
+                    one.events,
+                    one.rejects,
+                    one.lag,
+                    one.behind_since,
+                    one.rate,
+                    encodable(one.error),
                 )
+                for one in sources.values()
+                if self._told.get(one.path) != one
+            ],
+        )
+        self._told = sources
 
     def say_rules(self, rules: Iterable[Rule], problems: Iterable[Problem]) -> None:
         """Tell the console which rules are loaded and what is wrong with them."""

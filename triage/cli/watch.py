@@ -26,6 +26,7 @@ only ever read.
 
   triage watch ./logs
   triage watch ./logs --rules ./my-rules --case incident-42.triage
+  triage watch ./archive --newest-first                  what happens now before what was
   triage watch ./logs --headless --case night.triage     the engine alone; open the console later
 """
 
@@ -39,6 +40,11 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         "--case",
         metavar="FILE",
         help="the case file (default: one in the user's state folder, named after the logs)",
+    )
+    watch.add_argument(
+        "--newest-first",
+        action="store_true",
+        help="read old logs after newer ones: what happens now is seen at once (default: by name)",
     )
     watch.add_argument(
         "--headless", action="store_true", help="run the engine alone, without a console"
@@ -72,7 +78,7 @@ def _watch(options: argparse.Namespace) -> int:
         stop_on_signals(stop, attached=options.attached)
         if not options.attached:
             say(f"triage: following {', '.join(roots)} into {case}; Ctrl+C stops")
-        follow(settings, case, roots, stop)
+        follow(settings, case, roots, stop, newest_first=options.newest_first)
         return OK
     for root in roots:
         if not os.path.lexists(root):
@@ -109,6 +115,8 @@ def _engine_arguments(options: argparse.Namespace) -> list[str]:
         arguments += ["--rules", str(path)]
     if options.no_bundled_rules:
         arguments.append("--no-bundled-rules")
+    if options.newest_first:
+        arguments.append("--newest-first")
     return [*arguments, "--", *options.paths]
 
 

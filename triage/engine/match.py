@@ -6,7 +6,7 @@ order, in any process, on any machine; all that needs order or memory is in ``se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -175,6 +175,10 @@ class Matcher:
                 stored = StoredEvent.of_record(block.format, record, place, host)
                 self._try(doc, stored, self._index.of(alive), run)
         return run.result()
+
+    def steps(self, doc: Doc) -> Sequence[Step]:
+        """The steps that are tried on a document: all that its fields do not rule out."""
+        return self._index.of(self._sieve_for(doc).alive(doc))
 
     def _try(self, doc: Doc, stored: StoredEvent, steps: Iterable[Step], run: _Run) -> None:
         touched: dict[tuple[str, str], tuple[int, ...]] = {}

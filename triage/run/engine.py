@@ -16,8 +16,9 @@ from triage.case.write import CaseWriter, Committed
 from triage.context import WINDOW, around
 from triage.engine.match import host_of
 from triage.engine.sequence import Sequencer
+from triage.run.health import Health, lag_of, memory
 from triage.run.rulebook import Config, Rulebook
-from triage.sources import Block, Follower, SourceState, read_range
+from triage.sources import Block, Follower, read_range
 
 _RECENT_BLOCKS = 40  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
@@ -44,7 +45,7 @@ class Engine:
         self.suppressed = 0
         self.evicted = 0
         self.collapsed = 0
-        self._per_source: dict[str, list[int]] = {}  # path -> [events, rejects]
+        self.health = Health(clock)
         self._matcher = self.book.matcher(processes=self._keeps)
         self._sequencer = Sequencer(self.book.rules.values())
         self.writer.say_rules(self.book.all, self.book.problems)
@@ -77,9 +78,10 @@ class Engine:
         self.suppressed += len(result.suppressed)
         self.evicted += len(advance.evicted)
         self.collapsed += committed.collapsed
-        counts = self._per_source.setdefault(block.source, [0, 0])
-        counts[0] += result.events
-        counts[1] += len(result.rejects)
+        self.health.evicted(advance.evicted)
+        self.health.took(block, result)
+        if self._keeps:  # a hunt without a case has nobody to tell
+            self.health.times.sample(self._matcher, block)
         return committed
 
     def pass_time(self, now: int | None) -> Committed | None:
@@ -93,30 +95,21 @@ class Engine:
 
     def sources(self) -> list[CaseSource]:
         """How each followed log stands."""
-        return [
-            CaseSource(
-                one.path,
-                one.format,
-                one.state,
-                one.reason,
-                one.offset,
-                one.size,
-                *self._per_source.get(one.path, (0, 0)),
-            )
-            for one in self.follower.sources()
-        ]
+        return [self.health.of(one) for one in self.follower.sources()]
 
-    def state(self, word: str, rate: float = 0.0, message: str = "") -> EngineState:
+    def state(self, word: str, message: str = "") -> EngineState:
         """What the engine has to say of itself."""
         sources = self.follower.sources()
+        now = self._clock()
+        lag, total = sum(map(lag_of, sources)), sum(one.size for one in sources)
         return EngineState(
             pid=os.getpid(),
             state=word,
-            at=self._clock(),
+            at=now,
             events=self.events,
-            rate=rate,
-            lag_bytes=sum(_lag(one) for one in sources),
-            total_bytes=sum(one.size for one in sources),
+            rate=self.health.rate(self.events, now),
+            lag_bytes=lag,
+            total_bytes=total,
             rejects=self.rejects,
             suppressed=self.suppressed,
             open_hits=self._sequencer.open_hits,
@@ -124,6 +117,11 @@ class Engine:
             rules=len(self.book.rules),
             problems=len(self.book.problems),
             message=message,
+            seconds_left=self.health.seconds_left(total, lag),
+            memory=memory(),
+            evicted_by=self.health.evicted_by,
+            slowest=self.health.slowest,
+            sampled=self.health.times.events,
         )
 
     def gather(self, seconds: float) -> Iterator[int]:
@@ -183,11 +181,3 @@ def hunt(engine: Engine, progress: Callable[[], None]) -> list[str]:
     rows = CaseReader(engine.writer.connection).alerts()
     standing = [row for row in rows if row.id in found and not row.superseded]
     return [row.id for row in sorted(standing, key=lambda row: (row.time, row.rule_id, row.id))]
-
-
-def _lag(source: SourceState) -> int:
-    """Bytes of a log that are not read yet."""
-    if source.state != "reading":
-        return 0
-    # An EVTX file's offset counts records; it is read in one go, so it is behind as a whole.
-    return source.size if source.format == "evtx" else max(0, source.size - source.offset)

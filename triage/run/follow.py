@@ -26,8 +26,12 @@ def follow(
     roots: Sequence[str],
     stop: threading.Event,
     clock: Callable[[], int] = wall_clock,
+    *,
+    newest_first: bool = False,
 ) -> None:
     """The engine of ``watch``: follow ``roots`` into ``case`` until ``stop`` is set.
+
+    ``newest_first``: of what exists, what was written last is read first.
 
     Raises CaseHeldError where another engine follows into the case, TriageError for a root that
     does not exist or a case that cannot be used.
@@ -37,7 +41,7 @@ def follow(
         known = positions.positions()
         positions.set_meta("roots", "\n".join(roots))
         positions.close()
-        engine = Engine(config, case, Follower(roots, known), clock)
+        engine = Engine(config, case, Follower(roots, known, newest_first=newest_first), clock)
         try:
             engine.resume()
             settle()
@@ -49,7 +53,6 @@ def follow(
 
 def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> None:
     word = "reading"
-    rate = _Rate()
     said = looked = 0.0
 
     def tell() -> None:
@@ -60,7 +63,7 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
             engine.refresh()
         if now - said >= _SAY_EVERY:
             said = now
-            engine.writer.say(engine.state(word, rate(engine.events, now)), engine.sources())
+            engine.writer.say(engine.state(word), engine.sources())
 
     engine.writer.say(engine.state(word), engine.sources())
     while not stop.is_set():
@@ -77,20 +80,6 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
             if stop.is_set():
                 return
         engine.follower.wait(_WAIT)
-
-
-class _Rate:
-    """Events a second over about the last five seconds."""
-
-    def __init__(self) -> None:
-        self._marks: list[tuple[float, int]] = []
-
-    def __call__(self, events: int, now: float) -> float:
-        self._marks.append((now, events))
-        while len(self._marks) > 2 and now - self._marks[0][0] > 5:
-            self._marks.pop(0)
-        (then, before), (now, events) = self._marks[0], self._marks[-1]
-        return (events - before) / (now - then) if now > then else 0.0
 
 
 def stop_on_signals(stop: threading.Event, *, attached: bool) -> None:

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,10 +52,12 @@ class Follower:
         positions: Mapping[str, Position] | None = None,
         *,
         once: bool = False,
+        newest_first: bool = False,
         skip: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``positions``: those committed earlier, by generation. ``clock`` gives seconds.
+        ``newest_first``: whatever was written last is read to its end before older files.
 
         ``skip(path)`` is true for files that are not to be read. Raises TriageError for a root
         that does not exist.
@@ -63,6 +65,7 @@ class Follower:
         self._roots = [os.path.abspath(root) for root in roots]
         check_roots(self._roots)
         self._once = once
+        self._newest_first = newest_first
         self._skip = skip
         self._clock = clock
         self._looked: float | None = None
@@ -147,7 +150,7 @@ class Follower:
         self._problems = listing.problems
         for key in [key for key in self._files if key not in listing.files]:
             self._missed(self._files[key])
-        for key, found in listing.files.items():
+        for key, found in self._in_turn(listing.files):
             known = self._files.get(key)
             if known is None:
                 known = self._files[key] = Generation(found.paths[0], key)
@@ -182,9 +185,19 @@ class Follower:
                 self._enqueue(known)
         return False
 
+    def _in_turn(self, files: dict[Key, Found]) -> Iterable[tuple[Key, Found]]:
+        """The files in the order in which they are queued."""
+        if not self._newest_first:
+            return files.items()
+        return sorted(files.items(), key=lambda one: one[1].mtime)  # each goes before the last
+
     def _enqueue(self, generation: Generation) -> None:
-        if not generation.queued:
-            generation.queued = True
+        if generation.queued:
+            return
+        generation.queued = True
+        if self._newest_first:
+            self._queue.appendleft(generation)
+        else:
             self._queue.append(generation)
 
     def _seen(self, known: Generation, found: Found) -> None:

@@ -17,10 +17,9 @@ from triage.text import clean
 from triage.ui import themes
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
-from triage.ui.screens import sheets
 from triage.ui.screens.drill import Drill
+from triage.ui.screens.health import Health
 from triage.ui.screens.main import Main
-from triage.ui.screens.pager import Pager
 from triage.ui.signals import Hurry, Pivoted
 from triage.ui.subject import Readers
 
@@ -104,7 +103,7 @@ class Console(App[None]):
         self.news = message.news
         self._main.take(message.news)
         for screen in self.screen_stack:
-            if isinstance(screen, Drill):
+            if isinstance(screen, Drill | Health):
                 screen.take(message.news)
 
     def on_hurry(self, _message: Hurry) -> None:
@@ -145,8 +144,5 @@ class Console(App[None]):
 
     def action_health(self) -> None:
         """Engine, logs, rules and what is wrong with them."""
-        word = self.news.engine_word if self.news else ""
-        lines = sheets.health_lines(
-            self.desk.readers.here(), word, list(self._themes.problems.values()), self.desk.clock()
-        )
-        self.push_screen(Pager("Health", lines))
+        problems = self._themes.problems
+        self.push_screen(Health(self.desk, self.news, lambda: list(problems.values())))

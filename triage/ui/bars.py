@@ -14,11 +14,13 @@ from textual.strip import Strip
 
 from triage.case.model import EngineState
 from triage.text import clean
-from triage.ui.format import plural
+from triage.ui.format import about, plural
 from triage.ui.keys import Action
 from triage.ui.lines import Part
 from triage.ui.lines_view import RoleView
 from triage.ui.store import Counts
+
+_WRONG_WIDTH = 32  # cells for what is wrong, unless one thing takes more
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +132,25 @@ def status_segments(
     engine_word: str,
     counts: Counts,
     rules: tuple[int, int],
+    troubles: Sequence[str] = (),
 ) -> list[Segment]:
     """What is watched, how the engine is, and how many alerts wait: the console's first line.
 
     ``engine_word`` overrides what the engine last said of itself (it can not say that it died);
-    ``rules`` are the loaded ones and, of those and the unreadable ones, the broken.
+    ``rules`` are the loaded ones and, of those and the unreadable ones, the broken; ``troubles``
+    are what is wrong while it runs: they take the place of "live".
     """
     names = ", ".join(clean(PurePath(path).name or path, 24) for path in watched[:3])
     if len(watched) > 3:
         names += f" +{len(watched) - 3}"
     found = [Segment((("triage", "title"), (f" {names}" if names else "", "")))]
-    found.append(Segment((engine_part(engine, engine_word),)))
+    wrong = "" if engine_word else _in_short(troubles)
+    if wrong and engine.state == "live":
+        found.append(Segment(((f"▲ {wrong}", "warn"),)))
+    else:
+        found.append(Segment((engine_part(engine, engine_word),)))
+        if wrong:
+            found.append(Segment(((f"▲ {wrong}", "warn"),), 2))
     if engine.state in ("live", "reading") and not engine_word:
         found.append(Segment(((f"{engine.rate:,.0f} ev/s", "dim"),), 5))
         lag = f"lag {engine.lag_bytes / 1e6:,.1f} MB" if engine.lag_bytes else "lag 0"
@@ -167,15 +177,28 @@ def status_segments(
     return found
 
 
+def _in_short(troubles: Sequence[str]) -> str:
+    """As many troubles as fit, the first of them in any case, and how many more there are."""
+    shown = [clean(one, 48) for one in troubles[:1]]
+    for one in troubles[1:]:
+        if len(", ".join((*shown, one))) > _WRONG_WIDTH:
+            break
+        shown.append(clean(one))
+    more = len(troubles) - len(shown)
+    return ", ".join(shown) + (f" +{more}" if more else "")
+
+
 def engine_part(engine: EngineState, word: str) -> Part:
-    """Glyph and word of the engine's state: "● live", "◌ reading 43 %", "■ stopped"."""
+    """Glyph and word of the engine's state: "● live", "◌ reading 43 %, 2 min left",
+    "■ stopped"."""
     if word:
         return f"■ {word}", "bad"
     if engine.state == "live":
         return "● live", "good"
     if engine.state == "reading":
         done = 100 - 100 * engine.lag_bytes // engine.total_bytes if engine.total_bytes else 0
-        return f"◌ reading {max(0, min(99, done))} %", "accent"
+        left = f", {about(engine.seconds_left)} left" if engine.seconds_left else ""
+        return f"◌ reading {max(0, min(99, done))} %{left}", "accent"
     if engine.state == "starting":
         return "◌ starting", "accent"
     if engine.state == "stopped":

@@ -13,10 +13,12 @@ from triage.case.model import AlertRow, EngineState
 from triage.case.read import CaseReader
 from triage.times import SECOND
 from triage.ui.format import clock_time
+from triage.ui.troubles import DISK_FULL, engine_reason, free_bytes, troubles
 
 _RESTARTS = 5
 _TOLD = 8 * SECOND  # a restart is shown for at least so long
 _SILENT = 15 * SECOND  # an engine speaks twice a second
+_DISK_EVERY = 5 * SECOND  # between two looks at the room on the case's disk
 
 
 class EngineLike(Protocol):
@@ -39,6 +41,7 @@ class News:
     broken: int  # rule and exception files that can not be used
     roots: tuple[str, ...]  # what is watched
     sources: int  # logs followed
+    troubles: tuple[str, ...] = ()  # what is wrong while the engine runs, the worst first
 
 
 class Supervisor:
@@ -64,7 +67,7 @@ class Supervisor:
             if self._next and now > self._next + 60 * SECOND:
                 self._tries = self._next = 0  # a minute of health: what was is forgotten
             return ""
-        reason = self._engine.exit_reason
+        reason = engine_reason(self._engine.exit_reason)
         told = f": {reason}" if reason else ""
         if self._tries >= _RESTARTS:
             return f"engine stopped{told}"
@@ -81,6 +84,10 @@ class Feed:
     """Asks the case what is new; one thread at a time may poll it."""
 
     def __init__(self, case: str, engine: EngineLike | None, clock: Callable[[], int]) -> None:
+        self._case = case
+        self._clock = clock
+        self._free: int | None = None
+        self._disk_looked: int | None = None
         self._reader = CaseReader(case)
         self._supervisor = Supervisor(engine, clock)
         self._change = 0
@@ -92,17 +99,34 @@ class Feed:
         before = self._last
         state = self._reader.engine() if changed or before is None else before.engine
         word = self._supervisor.look(state)
-        if not changed and before is not None and word == before.engine_word:
+        disk = self._look_at_disk()
+        if not (changed or disk) and before is not None and word == before.engine_word:
             return None
         rows = self._reader.alerts(after=self._change) if changed else []
         if rows:
             self._change = rows[-1].change
         problems = {one[0] for one in self._reader.problems() if one[3] == "error"}
         roots = tuple(self._reader.meta("roots").splitlines())
-        sources = len(self._reader.sources())
+        states, behind_since = self._reader.source_states()
+        wrong = troubles(state, states, behind_since, self._free, self._clock())
         rules = state.rules or sum(one.runnable for one in self._reader.rules())
-        self._last = News(tuple(rows), state, word, rules, len(problems), roots, sources)
+        sources = sum(states.values())
+        self._last = News(tuple(rows), state, word, rules, len(problems), roots, sources, wrong)
         return self._last
+
+    def _look_at_disk(self) -> bool:
+        """Every few seconds; True where there is something new to say. An engine whose disk is full
+        can not write that into the case."""
+        now = self._clock()
+        if self._disk_looked is not None and 0 <= now - self._disk_looked < _DISK_EVERY:
+            return False
+        self._disk_looked = now
+        before, self._free = self._free, free_bytes(self._case)
+        return (
+            before is not None
+            and self._free is not None
+            and ((before < DISK_FULL) != (self._free < DISK_FULL))
+        )
 
     def close(self) -> None:
         self._reader.close()

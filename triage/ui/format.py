@@ -66,6 +66,14 @@ def size(count: int | None) -> str:
     return f"{number:.1f} TB"
 
 
+def about(seconds: float) -> str:
+    """A length of time for people, in one unit: ``40 s``, ``3 min``, ``2 h``, ``5 d``."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(1, seconds):.0f} s"
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """``1 alert``, ``1,204 alerts``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -120,6 +128,11 @@ def cut_middle(text: str, width: int) -> str:
         return fit(text, width).rstrip()
     head = (width - 1) // 2
     return f"{text[:head]}…{text[-(width - 1 - head) :]}"
+
+
+def cut_start(text: str, width: int) -> str:
+    """``text`` in at most ``width`` characters; of what is too long the end is kept."""
+    return text if len(text) <= width else f"…{text[len(text) - width + 1 :]}"
 
 
 def shortened(text: str, limit: int = 1_500) -> str:

@@ -118,6 +118,7 @@ class Main(AlertScreen):
                     news.engine_word,
                     self.desk.store.counts,
                     (news.rules, news.broken),
+                    news.troubles,
                 )
             )
             self.rows.show_empty(self._nothing(news))

@@ -1,18 +1,15 @@
-"""The texts of the sheets: help, health, a rule, raw events. Functions from values to lines."""
+"""The texts of the sheets: help, a rule, raw events. Functions from values to lines."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 
 from triage import guide
-from triage.case.model import AlertDetail, EngineState, Process, RuleState
-from triage.case.read import CaseReader
-from triage.errors import Problem
+from triage.case.model import AlertDetail, Process
 from triage.fields import first_text, values
 from triage.ui import keys
 from triage.ui.filtering import FIELDS
-from triage.ui.format import day_time, full_time, plural, shown_path, size
+from triage.ui.format import full_time, shown_path
 from triage.ui.lines import BLANK, Item, Line, field, heading, line, paragraphs
 from triage.ui.panes.related import as_json
 
@@ -54,146 +51,6 @@ def help_lines() -> list[Line]:
     ):
         lines.append(line((f"  {sign:<8}", "accent"), told, indent=10))
     return lines
-
-
-def health_lines(
-    case: CaseReader, engine_word: str, themes: Sequence[Problem], clock: int
-) -> list[Line]:
-    """Engine, logs, records that could not be read, rules and lists with problems, gaps."""
-    return [
-        *_engine(case.engine(), engine_word, clock),
-        *_problems([*(Problem(*one[:3], one[4], one[3]) for one in case.problems()), *themes]),
-        *_sources(case),
-        *_rejects(case),
-        *_rules(case.rules()),
-        *_gaps(case),
-    ]
-
-
-def _engine(engine: EngineState, word: str, now: int) -> Iterator[Line]:
-    yield heading("Engine")
-    state = word or engine.state or "no engine has worked on this case"
-    yield field(
-        "state",
-        (state, "bad" if word else ""),
-        (f"  at {day_time(engine.at)} UTC" if engine.at else "", "dim"),
-    )
-    if engine.message:
-        yield field("message", (engine.message, "warn"))
-    if not engine.at:
-        yield BLANK
-        return
-    yield field("events", f"{engine.events:,} since it started, {engine.rate:,.0f} a second")
-    yield field("not read", f"{size(engine.lag_bytes)} of {size(engine.total_bytes)}")
-    yield field(
-        "sequences",
-        f"{plural(engine.open_hits, 'event')} waiting in open sequences",
-        f", {engine.evicted:,} given up" if engine.evicted else "",
-    )
-    yield field("suppressed", f"{plural(engine.suppressed, 'event')} by exceptions")
-    yield field("clock", f"{day_time(now)} UTC")
-    yield BLANK
-
-
-def _problems(problems: Sequence[Problem]) -> Iterator[Line]:
-    yield heading("Problems in rules, exceptions and themes", str(len(problems)))
-    if not problems:
-        yield line(("  none", "good"))
-    for one in problems:
-        path = shown_path(one.path)
-        place = f"{path}:{one.line}:{one.column}" if one.line else path
-        role = "bad" if one.severity == "error" else "warn"
-        item = Item("file", f"{place} {one.message}", one.path, str(one))
-        yield Line((("  ✗ " if role == "bad" else "  ! ", role), (place, "accent")), item, 4)
-        first, *more = one.message.split("\n")
-        yield line(f"    {first}", indent=4)
-        # A caret must stand under its place: these lines keep their blanks and are not wrapped.
-        for text in more:
-            yield Line(((f"    {text}", "dim"),), wrap=False)
-    yield BLANK
-
-
-def _sources(case: CaseReader) -> Iterator[Line]:
-    sources = case.sources()
-    yield heading("Logs", str(len(sources)))
-    for one in sources:
-        bad = one.state in ("unreadable", "refused", "gone")
-        done = size(one.size)
-        if one.state == "reading" and one.size:
-            done = f"{100 * one.offset // one.size} % of {done}"
-        yield Line(
-            (
-                ("  ✗ " if bad else "  ● ", "bad" if bad else "good"),
-                (shown_path(one.path), ""),
-                (f"  {one.format or 'unknown format'}", "accent"),
-                (f"  {one.state}  {done}", "dim"),
-                (f"  {plural(one.events, 'event')}", ""),
-                (f"  {one.rejects:,} unreadable" if one.rejects else "", "warn"),
-            ),
-            Item("field", f"source {one.path}", one.path, one.path),
-            4,
-        )
-        if one.reason:
-            yield line((f"    {one.reason}", "warn"), indent=4)
-    if not sources:
-        yield line(("  none yet", "dim"))
-    yield BLANK
-
-
-def _rejects(case: CaseReader) -> Iterator[Line]:
-    count = case.reject_count()
-    if not count:
-        return
-    rejects = case.rejects()
-    note = f"{count:,}" + (f", the newest {len(rejects)}" if count > len(rejects) else "")
-    yield heading("Records that can not be read", note)
-    for one in rejects:
-        yield Line(
-            (
-                ("  ! ", "warn"),
-                (f"{shown_path(one.source)} at {one.position:,}", "accent"),
-                (f"  {size(one.length)}  ", "dim"),
-                (one.reason, ""),
-            ),
-            Item("field", f"reject {one.source} {one.position}", one, one.reason),
-            4,
-        )
-        yield Line((("    " + _escaped(one.excerpt), "dim"),), wrap=False)
-    yield BLANK
-
-
-def _escaped(excerpt: bytes) -> str:
-    """Raw bytes to look at: what is no UTF-8 becomes ``\\xNN``; the rest is cleaned by the line."""
-    return excerpt.decode("utf-8", "backslashreplace")
-
-
-def _rules(rules: Sequence[RuleState]) -> Iterator[Line]:
-    yield heading("Rules", str(len(rules)))
-    for one in sorted(rules, key=lambda one: (not one.runnable, -one.alerts, one.name)):
-        told = plural(one.alerts, "alert")
-        if one.suppressed:
-            told += f", {plural(one.suppressed, 'event')} suppressed"
-        yield Line(
-            (
-                ("  ● " if one.runnable else "  – ", "good" if one.runnable else "dim"),
-                (one.name, "" if one.runnable else "dim"),
-                (f"  {one.severity}", "dim"),
-                (f"  {told}" if one.runnable else f"  does not run: {one.reason}", "dim"),
-            ),
-            Item("file", f"rule {one.rule_id}", one.path, one.path),
-            4,
-        )
-    yield BLANK
-
-
-def _gaps(case: CaseReader) -> Iterator[Line]:
-    gaps = case.gaps()
-    if gaps:
-        yield heading("Gaps", "a log lost something before it was read")
-    for at, source, message in gaps:
-        yield line(
-            (f"  {day_time(at)}  ", "dim"), (shown_path(source), "accent"), f"  {message}", indent=4
-        )
 
 
 def rule_lines(alert: AlertDetail, path: str) -> list[Line]:
