@@ -595,6 +595,9 @@ def test_newest_first_reads_each_file_to_its_end_and_what_is_appended_before_the
     follower = Follower([tmp_path], newest_first=True, clock=lambda: now)
     names: list[str] = []
     for block in follower.poll():
+        if not names:  # what waits for its turn counts as not read yet
+            size = 3000 * len(line)
+            assert [(one.state, one.size) for one in follower.sources()] == [("reading", size)] * 3
         names.append(Path(block.source).stem)
         if names.count("a") == 1 and names[-1] == "a":
             with (tmp_path / "b.ndjson").open("ab") as file:

@@ -111,7 +111,7 @@ class Follower:
     def sources(self) -> list[SourceState]:
         """The state of every file, sorted by path; those that are gone come last."""
         states = [
-            SourceState(g.path, g.format, g.state, g.offset, g.size, g.records, g.reason)
+            SourceState(g.path, g.format, _state(g), g.offset, g.size, g.records, g.reason)
             for g in self._files.values()
         ]
         states += [
@@ -154,6 +154,7 @@ class Follower:
             known = self._files.get(key)
             if known is None:
                 known = self._files[key] = Generation(found.paths[0], key)
+                known.size = found.size
                 self._adopt(known)
                 self._enqueue(known)
             else:
@@ -380,6 +381,12 @@ class Follower:
 
     def _is_ours(self, path: str) -> bool:
         return any(path == root or path.startswith(root.rstrip("/") + "/") for root in self._roots)
+
+
+def _state(generation: Generation) -> str:
+    """What waits for its turn is being read, too: it counts as not read yet."""
+    waits = generation.queued and generation.state == "idle"
+    return "reading" if waits else generation.state
 
 
 def _place(format: str, offset: int) -> str:
