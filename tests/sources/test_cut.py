@@ -198,15 +198,13 @@ def test_bytes_that_are_no_utf16_cost_their_line_alone() -> None:
             for unit in (b"<Event ", b"<!--", b"<Events ", b"</Event>", b"\x00", b"<?xml ")
         ),
         *(("objects", unit) for unit in (b"{", b"}", b'"', b'{"', b"{}", b'{"\n', b"\\")),
+        *(("objects", unit) for unit in (b"{]\n", b',{"a":1]', b'{"a":{"b"\n', b'\n {"a')),
         *(("hits", unit) for unit in (b'{"_id":', b'{"_id":"\n', b"{   ")),
         *(("rows", unit) for unit in (b'"', b'""', b'"\n', b'a,"b', b"\n")),
     ],
 )
 def test_hostile_text_is_cut_in_linear_time(kind: str, unit: bytes) -> None:
-    def cost(count: int) -> float:
-        raw = unit * count
-        began = time.perf_counter()
-        cut(kind, raw, 0, "utf-8", final=True, header=b"a")
-        return time.perf_counter() - began
-
-    assert min(cost(40_000) for _ in range(3)) < 0.01 + 12 * min(cost(10_000) for _ in range(3))
+    raw = unit * 40_000
+    began = time.process_time()
+    cut(kind, raw, 0, "utf-8", final=True, header=b"a")
+    assert time.process_time() - began < 5  # a tenth of a second; minutes where it is quadratic

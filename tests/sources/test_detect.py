@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -68,6 +69,16 @@ def test_no_begin_of_a_good_file_is_taken_for_another_format(name: str) -> None:
         assert found is None or isinstance(found, Detected), length
         if found is not None:
             assert found.format == SHAPES[name][0]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("first", ["took", "id"])
+def test_a_response_is_one_on_one_line_too(indent: int | None, first: str) -> None:
+    hit = {"_index": "i", "_id": "1", "_source": {"@timestamp": "2026-03-02T09:15:00Z"}}
+    response = {first: "x", "took": 3, "hits": {"total": {"value": 1}, "hits": [hit]}}
+    found = detect(json.dumps(response, indent=indent).encode() + b"\n", final=True)
+    assert isinstance(found, Detected)
+    assert found.format == "search"
 
 
 def test_a_file_that_may_still_grow_is_not_refused_while_it_is_tiny() -> None:

@@ -96,15 +96,10 @@ def test_t7_depth_64_is_still_read() -> None:
 
 
 def test_t7_a_record_of_very_many_keys_is_read_in_linear_time() -> None:
-    def cost(keys: int) -> float:
-        record = ecs(json.dumps({f"k{n}": {"a": n} for n in range(keys)}).encode())
-        began = time.perf_counter()
-        assert decode("ecs", record) is not None
-        return time.perf_counter() - began
-
-    small = min(cost(20_000) for _ in range(3))
-    large = min(cost(80_000) for _ in range(3))
-    assert large < small * 4 * 3
+    record = ecs(json.dumps({f"k{n}": {"a": n} for n in range(80_000)}).encode())
+    began = time.process_time()
+    assert decode("ecs", record) is not None
+    assert time.process_time() - began < 5  # a tenth of a second; a minute where it is quadratic
 
 
 def test_an_action_of_bulk_carries_no_event() -> None:

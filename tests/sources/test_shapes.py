@@ -174,6 +174,48 @@ def test_event_viewer_csv_lacks_the_host_and_nothing_else() -> None:
         assert str(lookup(doc, "event.created")).startswith("2026-03-02T09:15:0")
 
 
+def test_a_value_of_a_table_may_hold_what_else_ends_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    odd = "a\u2028b\x0cc\x1dd\x85e"
+    path.write_text(
+        "@timestamp,process.name,host.name,event.category\n"
+        f'2026-03-02T09:15:00.000Z,{odd},atlas,"network, process"\n'
+        f'2026-03-02T09:15:01.000Z,"{odd}\nf",atlas,process\n',
+        "utf-8",
+        newline="",
+    )
+    docs, reasons = read(path)
+    assert reasons == []
+    assert [lookup(doc, "process.name") for doc in docs] == [odd, odd + "\nf"]
+    assert {lookup(doc, "host.name") for doc in docs} == {"atlas"}
+    assert [lookup(doc, "event.category") for doc in docs] == [["network", "process"], "process"]
+
+
+def test_a_row_with_too_few_columns_is_a_reject(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(
+        "@timestamp,process.name,host.name\n2026-03-02T09:15:00.000Z,a\n"
+        "2026-03-02T09:15:00.000Z,a,b\n"
+    )
+    docs, reasons = read(path)
+    assert len(docs) == 1
+    assert len(reasons) == 1
+    assert "2 columns under a header of 3" in reasons[0]
+
+
+def test_kibana_writes_ids_with_commas_and_events_with_few_columns(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(
+        "@timestamp,winlog.channel,winlog.event_id,event.code,winlog.record_id,message\n"
+        '"Mar 2, 2026 @ 09:15:00.501",Microsoft-Windows-Sysmon/Operational,1,1,"88,123",'
+        '"Process Create:\nUtcTime: 2026-03-02 09:15:00.501\nImage: C:\\Lab\\a.exe"\n'
+    )
+    (doc,), reasons = read(path)
+    assert reasons == []
+    assert lookup(doc, "winlog.record_id") == "88123"
+    assert lookup(doc, "process.executable") == "C:\\Lab\\a.exe"
+
+
 def test_sysmon_event_data_alone_is_an_event(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text(

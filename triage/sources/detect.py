@@ -18,7 +18,8 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "
 _EVENT = re.compile(rb"<Event[\s>]")
 # An Elasticsearch response begins with one of these members; its hits are an array.
 _RESPONSE = re.compile(
-    rb'\{\s*"(?:took|timed_out|_shards|_scroll_id|pit_id|hits|is_partial|is_running|rawResponse)"\s*:'
+    rb'\{\s*(?:"id"\s*:\s*"[^"\\]*"\s*,\s*)?"(?:took|timed_out|_shards|_scroll_id|pit_id|hits|is_partial|is_running|rawResponse)"'
+    rb"\s*:"
 )
 _HITS = re.compile(rb'"hits"\s*:\s*\[')
 _PACKED = (
@@ -119,6 +120,8 @@ def _xml_format(body: bytes, whole: bool) -> str | Refused | None:
 
 
 def _json_format(body: bytes, whole: bool) -> str | Refused | None:
+    if _RESPONSE.match(body) and _HITS.search(body):
+        return "search"  # also where all of it is one line, which would pass for one object
     lines = body.split(b"\n")
     complete = lines if whole else lines[:-1]
     refused: Refused | None = None
@@ -139,7 +142,7 @@ def _json_format(body: bytes, whole: bool) -> str | Refused | None:
         return refused
     if body[:1] == b"{":
         if _RESPONSE.match(body):
-            return "search" if _HITS.search(body) else (None if not whole else _unknown(body))
+            return _unknown(body) if whole else None
         if len(lines) == 1 or (not whole and len(lines) <= _LINES):
             # One long line is not yet whole, or cut off by our looking at the head only.
             return "ecs" if whole and len(body) > 1024 else (_unknown(body) if whole else None)

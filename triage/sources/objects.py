@@ -7,6 +7,7 @@ one has no end the next is looked for: at the same indentation, or behind the ne
 from __future__ import annotations
 
 import re
+from array import array
 
 from triage.sources.block import EXCERPT_BYTES, MAX_RECORD_BYTES, Cut, reject
 from triage.sources.wide import narrow
@@ -32,6 +33,7 @@ def cut(buffer: bytes, base: int, encoding: str, final: bool, source: str, hits:
     """
     text, unit = narrow(buffer, encoding)
     out = Cut()
+    known = array("i", bytes(4 * len(text)))
     at = 0
     while True:
         start = _begin(text, at, hits)
@@ -40,7 +42,7 @@ def cut(buffer: bytes, base: int, encoding: str, final: bool, source: str, hits:
             break
         if not hits:
             _outside(out, text, at, start, unit, buffer, base, source)
-        end = _end(text, start)
+        end = _end(text, start, known)
         if end < 0:
             at = max(at, text.rfind(b"\n", at, start), start - _MARGIN)
             room = (len(text) - start) * unit <= MAX_RECORD_BYTES
@@ -79,28 +81,45 @@ def _begin(text: bytes, at: int, hits: bool) -> int | None:
     return place if place >= 0 else None
 
 
-def _end(text: bytes, start: int) -> int:
+def _end(text: bytes, start: int, known: array[int]) -> int:
     """Behind the object at ``start``; _OPEN where the text ends within it, _BROKEN where a string
-    goes over the end of a line, which no string may."""
-    depth = 0
+    goes over the end of a line, which no string may.
+
+    ``known`` has an item for each byte of the text and keeps the answer for each brace met on the
+    way: the objects within a broken one are asked for next, and no brace is counted twice.
+    """
+    opened: list[int] = []
     at = start
     while True:
         skipped = _TO_BRACE.match(text, at)
         at = skipped.end() if skipped else at
         byte = text[at : at + 1]
-        if byte == b"{":
-            depth += 1
+        if byte == b"{" and known[at] < 0:
+            found = known[at]
+            break
+        if byte == b"{" and known[at]:
+            at = known[at] - 1
+            if not opened:
+                return at + 1
+        elif byte == b"{":
+            opened.append(at)
         elif byte == b"}":
-            depth -= 1
-            if not depth:
+            known[opened.pop()] = at + 1
+            if not opened:
                 return at + 1
         elif not byte:
-            return _OPEN
+            found = _OPEN
+            break
         else:
             string = _STRING.match(text, at)
-            rest = text[string.end() if string else at :]
-            return _OPEN if rest in (b"", b"\\") else _BROKEN
+            end = string.end() if string else at
+            whole = end < len(text) and (end < len(text) - 1 or text[end:] != b"\\")
+            found = _BROKEN if whole else _OPEN
+            break
         at += 1
+    for place in opened:
+        known[place] = found
+    return found
 
 
 def _next(text: bytes, start: int, hits: bool) -> int | None:
@@ -108,8 +127,9 @@ def _next(text: bytes, start: int, hits: bool) -> int | None:
     if hits:
         found = _HIT.search(text, start + 1)
         return found.start() if found else None
-    line = text.rfind(b"\n", 0, start) + 1
-    indent = text[line:start]
+    # No indentation is as long as the margin; looking further back would be quadratic.
+    line = text.rfind(b"\n", max(0, start - _MARGIN), start) + 1
+    indent = text[line:start] if start - line <= _MARGIN else b"x"
     if not indent.strip(b" \t"):
         place = text.find(b"\n" + indent + b"{", start)
         return place + 1 + len(indent) if place >= 0 else None

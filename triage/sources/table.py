@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 from triage import times
 from triage.fields import Doc, put
@@ -13,6 +14,9 @@ from triage.sources.winevent import WinEvent, event_data
 _VIEWER_COLUMNS = 5  # Event Viewer's header; its rows have the message as a sixth
 # Whole numbers among the fields that a table shows; any other text stays as it is.
 _WHOLE = (".port", ".pid", ".bytes", ".packets", ".size", ".args_count", ".exit_code", ".thread.id")
+_LISTS = frozenset({"event.category", "event.type"})
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+_IDS = ("id", "Id", "rt")  # record_id, ProcessId, DestinationPort…: numbers that are texts to ECS
 
 
 def decode(record: bytes) -> WinEvent | Doc:
@@ -21,11 +25,11 @@ def decode(record: bytes) -> WinEvent | Doc:
     Raises RecordError with the reason.
     """
     names, values = parse(record)
+    if len(values) < len(names):
+        raise RecordError(f"a row of {len(values)} columns under a header of {len(names)}")
     row = dict(zip(names, values, strict=False))
     if "@timestamp" in row:
         return _document(row)
-    if len(values) < len(names):
-        raise RecordError(f"a row of {len(values)} columns under a header of {len(names)}")
     if getwinevent.is_record(row):
         return getwinevent.from_properties(row)
     if is_viewer(names, values):
@@ -43,7 +47,10 @@ def parse(record: bytes) -> tuple[list[str], list[str]]:
     delimiter = max(",;\t", key=line.count)
     csv.field_size_limit(MAX_RECORD_BYTES)
     try:
-        rows = csv.reader(shown.splitlines(keepends=True), delimiter=delimiter, strict=True)
+        # Not splitlines: what else it takes for a line end (U+2028, a form feed) may stand in a
+        # value without quotes, and would cost all columns behind it.
+        lines = (part + "\n" for part in shown.split("\n"))
+        rows = csv.reader(lines, delimiter=delimiter, strict=True)
         names, *rest = [row for row in rows if row]
     except (csv.Error, ValueError) as error:
         raise RecordError(f"not a row of a table: {error}") from error
@@ -85,7 +92,8 @@ def _viewer(values: list[str]) -> WinEvent:
 
 
 def _document(row: dict[str, str]) -> Doc:
-    meant = row.get("winlog.event_data.UtcTime", "")
+    told = _told(row)
+    meant = row.get("winlog.event_data.UtcTime") or told.get("UtcTime", "")
     stamp = row["@timestamp"]
     doc: Doc = {"@timestamp": stamp if "T" in stamp else clock.utc(stamp, meant)}
     if times.parse(doc["@timestamp"]) is None:
@@ -93,9 +101,21 @@ def _document(row: dict[str, str]) -> Doc:
     for name, value in row.items():
         if name.startswith("_") or name == "@timestamp" or value in ("", "-"):
             continue  # Kibana writes a dash for nothing; _id and _index are Elasticsearch's own
+        digits = value.replace(",", "")
         if name.endswith(_WHOLE):
-            digits = value.replace(",", "")
             put(doc, name, int(digits) if digits.isdecimal() and len(digits) < 19 else value)
+        elif name in _LISTS:
+            put(doc, name, value.split(", "))
         else:
-            put(doc, name, value)
+            put(doc, name, digits if _THOUSANDS.fullmatch(value) and name[-2:] in _IDS else value)
+    for name, value in told.items():
+        if value and row.get(f"winlog.event_data.{name}", "") in ("", "-"):
+            put(doc, f"winlog.event_data.{name}", value)
     return doc
+
+
+def _told(row: dict[str, str]) -> dict[str, str]:
+    """What Sysmon's message says; a table has only the columns that somebody had chosen."""
+    provider, channel = row.get("winlog.provider_name", ""), row.get("winlog.channel")
+    ours = provider == sysmon.PROVIDER or (provider in ("", "-") and channel == sysmon.CHANNEL)
+    return getwinevent.message_pairs(row.get("message", "")) if ours else {}
