@@ -19,6 +19,7 @@ from triage.fields import Doc, first_text, values
 from triage.rules import Rule
 from triage.sources import Follower, RecordError, Reject, SourceState, decode
 from triage.sources.block import EXCERPT_BYTES
+from triage.sources.packed import SPOOL
 
 MAX_NAMES = 1_000  # different hosts, channels or categories counted of one log
 MAX_REJECTS = 100  # kept of one log; all are counted
@@ -273,7 +274,7 @@ def _count(counter: Counter[str], names: Iterable[object]) -> None:
 def lines_of(path: str, positions: Iterable[int]) -> Iterator[tuple[int, int]]:
     """The line (from 1) of each byte offset of a text file, in one pass: (offset, line)."""
     line, at = 1, 0
-    with open(path, "rb") as file:
+    with open(SPOOL.file(path), "rb") as file:
         for wanted in sorted(set(positions)):
             while at < wanted:
                 data = file.read(min(wanted - at, 1 << 20))

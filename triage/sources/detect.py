@@ -22,13 +22,8 @@ _RESPONSE = re.compile(
     rb"\s*:"
 )
 _HITS = re.compile(rb'"hits"\s*:\s*\[')
-_PACKED = (
-    (b"\x1f\x8b", "gzip"),
-    (b"PK\x03\x04", "zip"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ", "xz"),
-)
+# Other archives are read, and never seen here.
+_PACKED = ((b"7z\xbc\xaf\x27\x1c", "7-Zip"), (b"Rar!\x1a\x07", "RAR"), (b"MSCF", "CAB"))
 UNDERSTOOD = (
     "EVTX, Windows event XML, JSON (lines, arrays, _search) of ECS (winlogbeat, Elastic Agent, "
     "Elastic Defend), winlogbeat 6, NXLog, evtx_dump, chainsaw search, EvtxECmd, Get-WinEvent and "

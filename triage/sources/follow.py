@@ -18,9 +18,10 @@ from pathlib import Path
 
 from triage.sources.block import Block, Position
 from triage.sources.detect import HEAD_BYTES
-from triage.sources.generation import ChangedError, Generation, Key
+from triage.sources.generation import ChangedError, Generation, Key, head_hash
 from triage.sources.hints import Hints
-from triage.sources.scan import Found, check_roots, is_left_alone, walk
+from triage.sources.packed import SPOOL
+from triage.sources.scan import Found, check_roots, is_left_alone, unpack, walk
 
 MAX_OPEN = 256  # files held open at once
 _MISSES = 3  # scans after which a file that no path leads to is gone
@@ -28,6 +29,7 @@ _QUIET = 5.0  # seconds after which a file that was renamed is taken to be compl
 _EAGER = 0.05  # seconds between two looks, however many notices there are
 _MANY = 5000  # files from which on the folders are listed less often
 _GONE_SHOWN = 100
+_KNOWN_AGAIN = 64  # first bytes that must be equal for a packed log to be one that was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ class Follower:
         self._gone: deque[SourceState] = deque(maxlen=_GONE_SHOWN)
         self._problems: dict[str, str] = {}
         self._hints = Hints(self._roots)
+        self._unfinished: dict[str, tuple[tuple[int, int], float]] = {}
+        # To know a log again that was packed after its rotation, also when it has ended since.
+        self._heads = {p.generation: p for p in (positions or {}).values() if _marked(p)}
+        # Those and the live ones by first bytes, made anew with every listing that needs it.
+        self._begins: dict[tuple[bool, int], dict[str, list[Position]]] | None = None
         self._committed: dict[Key, list[Position]] = {}
         for position in (positions or {}).values():
             if position.inode:
@@ -147,7 +154,9 @@ class Follower:
         first = self._looked is None
         self._looked = now
         listing = walk(self._roots, self._skip)
+        unpack(listing, SPOOL, self._may_be_written)
         self._problems = listing.problems
+        self._begins = None
         for key in [key for key in self._files if key not in listing.files]:
             self._missed(self._files[key])
         for key, found in self._in_turn(listing.files):
@@ -155,10 +164,15 @@ class Follower:
             if known is None:
                 known = self._files[key] = Generation(found.paths[0], key)
                 known.size = found.size
+                known.file, known.finished = found.file, found.whole
                 self._adopt(known)
                 self._enqueue(known)
             else:
+                if known.file != found.file:
+                    self._close(known)  # the archive was unpacked anew
+                    known.file, known.seen = found.file, None
                 self._seen(known, found)
+                known.finished |= found.whole
         if first:
             self._tell_unmatched()
 
@@ -191,6 +205,20 @@ class Follower:
         if not self._newest_first:
             return files.items()
         return sorted(files.items(), key=lambda one: one[1].mtime)  # each goes before the last
+
+    def _may_be_written(self, path: str) -> bool:
+        """Whether an archive was written so lately that its end may be yet to come."""
+        if self._once:
+            return False
+        try:
+            status = os.stat(path)
+        except OSError:
+            return False
+        state = (status.st_size, status.st_mtime_ns)
+        known = self._unfinished.get(path)
+        if known is None or known[0] != state:
+            known = self._unfinished[path] = (state, self._clock())
+        return self._clock() - known[1] < _QUIET
 
     def _enqueue(self, generation: Generation) -> None:
         if generation.queued:
@@ -270,11 +298,13 @@ class Follower:
             self._open.move_to_end(key)
             return self._open[key]
         try:
-            fd = os.open(generation.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            path = generation.file or generation.path
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) != key:
+        moved = not generation.file and (status.st_dev, status.st_ino) != key
+        if moved or not stat.S_ISREG(status.st_mode):
             os.close(fd)
             return None
         while len(self._open) >= MAX_OPEN:
@@ -295,7 +325,9 @@ class Follower:
 
     def _adopt(self, generation: Generation) -> None:
         """Go on where an earlier run stopped, if the file is the one that it read."""
-        candidates = self._committed.get(generation.key)
+        candidates = self._committed.get(generation.key, [])
+        if generation.file:
+            candidates = [*self._alike(generation), *candidates]
         if not candidates:
             generation.adopted = True
             return
@@ -305,11 +337,36 @@ class Follower:
                 return
             for position in reversed(candidates):
                 if generation.resume(position, fd):
-                    candidates.remove(position)
+                    for known in self._committed.values():
+                        if position in known:
+                            known.remove(position)
                     break
         except OSError:
             return  # tried again when it is read
         generation.adopted = True
+
+    def _alike(self, generation: Generation) -> list[Position]:
+        """Positions of other logs, live or ended, that began as a packed log does."""
+        if self._begins is None:
+            self._begins = {}
+            live = {p.generation: p for p in (g.position() for g in self._files.values())}
+            for position in (self._heads | live).values():
+                if _marked(position):
+                    kind = (position.format == "evtx", position.head_length)
+                    by_hash = self._begins.setdefault(kind, {})
+                    by_hash.setdefault(position.head_hash, []).append(position)
+        try:
+            fd = self._fd(generation)
+            if fd is None:
+                return []
+            return [
+                position
+                for (is_evtx, length), by_hash in self._begins.items()
+                for position in by_hash.get(head_hash(fd, is_evtx, length), ())
+                if position.generation != generation.id
+            ]
+        except OSError:
+            return []
 
     def _changed(self, generation: Generation) -> Block | None:
         """The file was truncated or rewritten: its old generation ends, a new one begins."""
@@ -342,6 +399,10 @@ class Follower:
         )
         if not generation.offset:
             return
+        if _marked(position):
+            self._heads[position.generation] = position
+        if any(other.id == generation.id for other in self._files.values()):
+            return  # it goes on within an archive
         self._notices.append(_last(position, gap))
         if generation.misses >= _MISSES:
             # Moved out of what is watched: it may be moved back.
@@ -380,7 +441,15 @@ class Follower:
                     self._notices.append(_empty(told, gap))
 
     def _is_ours(self, path: str) -> bool:
-        return any(path == root or path.startswith(root.rstrip("/") + "/") for root in self._roots)
+        return any(
+            path == root or path.startswith((root.rstrip("/") + "/", root + "!"))
+            for root in self._roots
+        )
+
+
+def _marked(position: Position) -> bool:
+    """Whether a position tells enough of its log to know it again under another name."""
+    return position.head_length >= (1 if position.format == "evtx" else _KNOWN_AGAIN)
 
 
 def _state(generation: Generation) -> str:

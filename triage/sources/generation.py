@@ -63,6 +63,7 @@ class Generation:
         self.adopted = False  # compared with the positions committed earlier
         self.waking = True  # to be compared with its head before the next read
         self.queued = False
+        self.file = ""  # where it lies unpacked, if it is a log within an archive
         self.renamed = False
         self.finished = False  # no more will be written: the tail is a record
         self.changed_at = 0.0  # seconds of the follower's clock
@@ -302,6 +303,11 @@ def _behind_hole(fd: int) -> bytes:
             return os.pread(fd, HEAD_BYTES, at)
         at += len(chunk)
     return b""
+
+
+def head_hash(fd: int, is_evtx: bool, length: int) -> str:
+    """``Position.head_hash`` of a file of which that much is compared. Raises OSError."""
+    return _hash(os.pread(fd, length, _EVTX_FIRST_RECORD if is_evtx else 0))
 
 
 def _hash(data: bytes) -> str:

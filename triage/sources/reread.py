@@ -11,6 +11,7 @@ from triage.sources import cut, evtx
 from triage.sources.block import BLOCK_BYTES, MAX_RECORD_BYTES, RecordError
 from triage.sources.detect import HEAD_BYTES, encoding_of
 from triage.sources.formats import framing
+from triage.sources.packed import SPOOL
 
 
 def read_range(source: str, format: str, start: int, end: int) -> Iterator[tuple[int, bytes]]:
@@ -21,7 +22,7 @@ def read_range(source: str, format: str, start: int, end: int) -> Iterator[tuple
     or can not be read; whether it is still the same log the caller knows from its records.
     """
     try:
-        with open(source, "rb") as file:
+        with open(SPOOL.file(source), "rb") as file:
             if framing(format) == "evtx":
                 records = (i for i in evtx.read_records(file) if isinstance(i, bytes))
                 yield from islice(enumerate(records), start, end + 1)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from triage.errors import TriageError
+from triage.sources.packed import Spool, is_later_part
 
 _OURS = (".triage", "-wal", "-shm")  # a case file may lie among the logs it was made of
 
@@ -19,6 +20,8 @@ class Found:
     paths: list[str]
     size: int
     mtime: int  # nanoseconds
+    file: str = ""  # where it lies unpacked; "" where it lies at its paths
+    whole: bool = False  # no more will be written to it
 
 
 @dataclass(slots=True)
@@ -27,6 +30,37 @@ class Listing:
 
     files: dict[tuple[int, int], Found] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)  # path: why it could not be looked at
+
+
+def unpack(listing: Listing, spool: Spool, waits: Callable[[str], bool]) -> None:
+    """Put the logs within archives in the place of the archives.
+
+    ``waits(path)`` says whether an archive that ends too early may still be written.
+    """
+    spool.forget_missing()
+    for key, found in list(listing.files.items()):
+        path = found.paths[0]
+        try:
+            if is_later_part(path):
+                del listing.files[key]
+                continue
+            archive = spool.look(path)
+        except OSError as error:
+            del listing.files[key]
+            listing.problems[path] = error.strerror or str(error)
+            continue
+        if archive is None:
+            continue
+        del listing.files[key]
+        if not archive.whole and waits(path):
+            listing.problems[path] = "an archive that ends too early; waiting for the rest"
+            continue
+        listing.problems.update(archive.problems)
+        for log in archive.logs:
+            status = os.stat(log.file)
+            listing.files[log.key] = Found(
+                [log.path], status.st_size, status.st_mtime_ns, log.file, whole=True
+            )
 
 
 def check_roots(roots: Sequence[str]) -> None:

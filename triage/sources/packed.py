@@ -1,0 +1,447 @@
+"""Logs within archives: unpacked once into files that only this process sees.
+
+What is unpacked is followed and read again like any other file, by place. A log within an archive
+is named ``archive.zip!folder/log.json``, in archives within archives once more; what one stream
+(gz, zst, bz2, xz) holds has the name of its file. Names only name: nothing is written by them.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import threading
+import weakref
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Protocol, cast
+
+import zstandard
+
+MAX_RATIO = 200  # unpacked bytes for each packed one…
+RATIO_FLOOR = 64 << 20  # …beyond so many bytes
+MAX_TOTAL = 64 << 30  # unpacked bytes of one archive
+MAX_LOGS = 20_000  # in one archive
+MAX_DEPTH = 5  # archives within archives
+_FREE = 256 << 20  # bytes left free where it is unpacked to
+_MEMORY = 256 << 20  # bytes that a decoder may ask for
+_CHUNK = 1 << 20
+_PARTS = re.compile(r"(.+)\.(\d{3})")  # big.zip.001, big.zip.002…
+_MARKS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x1f\x8b\x08", "gzip"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd"),
+    (0, b"BZh", "bzip2"),
+    (0, b"\xfd7zXZ\x00", "xz"),
+    (0, b"PK\x03\x04", "zip"),
+    (0, b"PK\x05\x06", "zip"),  # an empty one
+    (257, b"ustar", "tar"),
+)
+_ERRORS = (
+    EOFError,
+    MemoryError,  # a header may ask for any amount
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    zstandard.ZstdError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log within an archive."""
+
+    path: str  # the archive's, and the names within it after "!"
+    file: str  # where it lies unpacked
+    key: tuple[int, int]  # device and a number in place of an inode, the same in every run
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """What an archive holds."""
+
+    logs: list[Log] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)  # path: what could not be unpacked
+    whole: bool = True  # False where it ends too early: it may still be written
+
+
+class _LimitError(Exception):
+    """An archive that unpacks to more than is good."""
+
+
+def kind(path: str) -> str:
+    """ "gzip", "zstd", "bzip2", "xz", "zip" or "tar" by the first bytes of a file; else ""."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        head = os.pread(fd, 512, 0)
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+    name = next((name for at, mark, name in _MARKS if head[at:].startswith(mark)), "")
+    return "" if name == "tar" and not _is_tar(head) else name
+
+
+def _is_tar(head: bytes) -> bool:
+    """Whether 512 bytes are a tar header: a text log may hold its mark where an attacker wills."""
+    if b"\x00" not in head:
+        return False
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
+
+
+class Spool:
+    """Archives that were unpacked, each once as long as it does not change."""
+
+    def __init__(self) -> None:
+        self._folder = ""
+        self._known: dict[str, tuple[tuple[int, int, int], Unpacked | None]] = {}
+        self._count = 0
+        self._lock = threading.RLock()  # a pane reads again while the follower unpacks
+
+    def look(self, path: str) -> Unpacked | None:
+        """What the archive at ``path`` holds; None where it is none. Raises OSError."""
+        with self._lock:
+            return self._look(path)
+
+    def forget_missing(self) -> None:
+        """Remove what was unpacked of archives that are not there any more."""
+        with self._lock:
+            for path, (_, unpacked) in list(self._known.items()):
+                if not os.path.exists(path):
+                    del self._known[path]
+                    if unpacked is not None:
+                        self._drop(unpacked)
+
+    def _look(self, path: str) -> Unpacked | None:
+        parts = parts_of(path)
+        states = [os.stat(part) for part in parts]
+        now = (states[0].st_ino, sum(s.st_size for s in states), max(s.st_mtime_ns for s in states))
+        known = self._known.get(path)
+        if known is not None and known[0] == now:
+            return known[1]
+        if known is not None and known[1] is not None:
+            self._drop(known[1])
+        found: Unpacked | None = None
+        if name := kind(path):
+            found = Unpacked()
+            with _Joined(parts) as source:
+                budget = _Budget(now[1], self._free)
+                key = (states[0].st_dev, states[0].st_ino)
+                _unpack(source, name, path, 1, _Job(found, budget, self._file, key))
+        self._known[path] = (now, found)
+        return found
+
+    def file(self, source: str) -> str:
+        """The file to open for a log's path: itself, or where it lies unpacked. Raises OSError."""
+        if os.path.exists(source) and not kind(source):
+            return source
+        for match in re.finditer(r"!|\Z", source):
+            path = source[: match.start()]
+            if os.path.isfile(path):
+                found = self.look(path)
+                for log in found.logs if found else ():
+                    if log.path == source:
+                        return log.file
+        return source
+
+    def _file(self) -> str:
+        if not self._folder:
+            self._folder = tempfile.mkdtemp(prefix="triage-")
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._count += 1
+        return os.path.join(self._folder, str(self._count))
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._folder or tempfile.gettempdir()).free
+
+    def _drop(self, unpacked: Unpacked) -> None:
+        for log in unpacked.logs:
+            try:
+                os.unlink(log.file)
+            except OSError:
+                continue
+
+
+SPOOL = Spool()  # of this process: what was unpacked to be followed is there to be read again
+
+
+def parts_of(path: str) -> list[str]:
+    """The files that make up ``path``: itself, or all parts where it is the first of some."""
+    match = _PARTS.fullmatch(path)
+    if match is None or int(match[2]) != 1:
+        return [path]
+    parts = [path]
+    while os.path.isfile(following := f"{match[1]}.{len(parts) + 1:03}"):
+        parts.append(following)
+    return parts
+
+
+def is_later_part(path: str) -> bool:
+    """Whether a file is the second or a later part of an archive that is split."""
+    match = _PARTS.fullmatch(path)
+    return match is not None and int(match[2]) > 1 and bool(kind(f"{match[1]}.001"))
+
+
+class _Joined(io.RawIOBase):
+    """The parts of a split file as one that can be sought in."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self._files: list[IO[bytes]] = []
+        self._at = 0
+        try:
+            for path in paths:
+                self._files.append(open(path, "rb"))  # noqa: SIM115 - closed with this
+        except OSError:
+            self.close()
+            raise
+        self._sizes = [os.fstat(file.fileno()).st_size for file in self._files]
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = max(0, offset + (0, self._at, sum(self._sizes))[whence])
+        return self._at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        at = self._at
+        for file, size in zip(self._files, self._sizes, strict=True):
+            if at < size:
+                data = os.pread(file.fileno(), min(len(buffer), size - at), at)
+                buffer[: len(data)] = data
+                self._at += len(data)
+                return len(data)
+            at -= size
+        return 0
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+        super().close()
+
+
+class _Budget:
+    """How much one archive may still unpack to."""
+
+    def __init__(self, packed: int, free: Callable[[], int]) -> None:
+        self._packed = packed
+        self._free = free
+        self._total = 0
+
+    def spend(self, count: int) -> None:
+        """Count bytes; raises _LimitError."""
+        before = self._total
+        self._total += count
+        if self._total > max(RATIO_FLOOR, self._packed * MAX_RATIO):
+            raise _LimitError(
+                f"more than {MAX_RATIO} times its size when unpacked; if it is no bomb, unpack it "
+                "first"
+            )
+        if self._total > MAX_TOTAL:
+            raise _LimitError(f"more than {MAX_TOTAL >> 30} GiB when unpacked; unpack it first")
+        if before // (64 << 20) != self._total // (64 << 20) and self._free() < _FREE:
+            where = tempfile.gettempdir()
+            raise _LimitError(f"no room in {where} to unpack it; free some, or set TMPDIR")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    found: Unpacked
+    budget: _Budget
+    file: Callable[[], str]
+    key: tuple[int, int]  # device and inode of the archive
+
+
+def _unpack(source: io.RawIOBase, name: str, path: str, depth: int, job: _Job) -> None:
+    """Unpack what ``source`` holds; problems are kept, not raised."""
+    file: IO[bytes] = io.BufferedReader(source, _CHUNK)
+    entry = path
+    seen: dict[str, int] = {}  # path: how many were named so
+    try:
+        for inner, problem, content in _entries(file, name):
+            entry = f"{path}!{inner}" if inner else path
+            named = entry
+            while entry in seen:  # two of one name are two logs
+                seen[named] += 1
+                entry = f"{named}'{seen[named]}"
+            seen[entry] = 1
+            if len(job.found.logs) + len(job.found.problems) >= MAX_LOGS:
+                raise _LimitError(f"more than {MAX_LOGS:,} logs in one archive; unpack it first")
+            if content is None:
+                job.found.problems[entry] = problem
+                continue
+            try:
+                _keep(content, entry, depth, job)
+            except _ERRORS as error:
+                if name != "zip":
+                    raise
+                # The next entry of a zip is found without this one.
+                job.found.problems[entry] = f"damaged zip: {_words(error)}; the rest is read"
+        entry = path
+    except _LimitError as error:
+        job.found.problems[entry] = f"packed with {name}: {error}"
+    except _ERRORS as error:
+        if isinstance(error, EOFError | tarfile.ReadError):
+            job.found.whole = False
+        job.found.problems[entry] = f"damaged {name}: {_words(error)}; what was before it is read"
+
+
+def _keep(content: Iterator[bytes], path: str, depth: int, job: _Job) -> None:
+    """One entry to a file of its own, and what is packed in it once more."""
+    target = job.file()
+    failed: Exception | None = None
+    with open(target, "xb", opener=_private) as out:
+        try:
+            for chunk in content:
+                job.budget.spend(len(chunk))
+                out.write(chunk)
+        except _LimitError:
+            os.unlink(target)
+            raise
+        except _ERRORS as error:
+            failed = error
+    name = kind(target)
+    if not name:
+        number = int.from_bytes(
+            hashlib.blake2b(
+                f"{job.key[1]}!{path}".encode(errors="surrogateescape"), digest_size=7
+            ).digest()
+        )
+        key = job.key if "!" not in path else (job.key[0], number)
+        job.found.logs.append(Log(path, target, key))
+    elif depth >= MAX_DEPTH:
+        os.unlink(target)
+        job.found.problems[path] = f"packed more than {MAX_DEPTH} times; unpack it first"
+    else:
+        with _Joined([target]) as inner:
+            os.unlink(target)
+            _unpack(inner, name, path, depth + 1, job)
+    if failed is not None:
+        raise failed
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+class _Readable(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
+
+
+def _chunks(content: _Readable, size: int = _CHUNK) -> Iterator[bytes]:
+    # Not read(): it would lose what lies before damage within a chunk.
+    while chunk := content.read1(size):
+        yield chunk
+
+
+_Entry = tuple[str, str, Iterator[bytes] | None]  # name, why not, content
+
+
+def _entries(file: IO[bytes], name: str) -> Iterator[_Entry]:
+    if name == "zip":
+        yield from _zip(file)
+    elif name == "tar":
+        yield from _tar(file)
+    elif name == "gzip":
+        yield "", "", _chunks(gzip.GzipFile(fileobj=file))
+    elif name == "bzip2":
+        yield "", "", _chunks(bz2.BZ2File(file))
+    else:
+        yield "", "", _xz(file) if name == "xz" else _zstd(file)
+
+
+def _xz(file: IO[bytes]) -> Iterator[bytes]:
+    data = b""
+    while data := data or file.read(_CHUNK):
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
+        while not decoder.eof:
+            yield decoder.decompress(data, _CHUNK)
+            data = b""
+            if decoder.needs_input and not decoder.eof:
+                data = file.read(_CHUNK)
+                if not data:
+                    raise EOFError("it ends within a stream")
+        data = decoder.unused_data.lstrip(b"\x00")  # streams may be padded
+
+
+def _zstd(file: IO[bytes]) -> Iterator[bytes]:
+    data = b""
+    while data := data or file.read(_CHUNK >> 3):
+        decoder = zstandard.ZstdDecompressor(max_window_size=_MEMORY >> 1).decompressobj()
+        while not decoder.eof:
+            if not data:
+                raise EOFError("it ends within a frame")
+            # Bounded: a block of zstd unpacks to 128 KiB at most, whatever its size.
+            for at in range(0, len(data), 4096):
+                yield decoder.decompress(data[at : at + 4096])
+                if decoder.eof:
+                    data = decoder.unused_data + data[at + 4096 :]
+                    break
+            else:
+                data = file.read(_CHUNK >> 3)
+
+
+def _zip(file: IO[bytes]) -> Iterator[_Entry]:
+    with zipfile.ZipFile(file) as archive:
+        for entry in archive.infolist():
+            if entry.is_dir() or entry.filename.startswith("__MACOSX/"):
+                continue
+            if entry.flag_bits & 1:
+                yield entry.filename, "locked with a password; unpack it first", None
+                continue
+            try:
+                content = cast(zipfile.ZipExtFile, archive.open(entry))
+            except _ERRORS as error:
+                yield entry.filename, f"damaged zip: {_words(error)}", None
+                continue
+            with content:
+                if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    yield entry.filename, "", _chunks(content)
+                else:
+                    # All that was read is unpacked at once: little must be read.
+                    content.MAX_N = zipfile.ZipExtFile.MIN_READ_SIZE
+                    yield entry.filename, "", _chunks(content, -1)
+
+
+def _tar(file: IO[bytes]) -> Iterator[_Entry]:
+    with tarfile.open(fileobj=file, mode="r:") as archive:
+        for entry in archive:
+            content = archive.extractfile(entry) if entry.isreg() else None
+            if content is not None:
+                yield entry.name, "", _chunks(content)  # type: ignore[arg-type]
+                archive.members = []  # type: ignore[attr-defined] # or it keeps them all
+
+
+def _words(error: Exception) -> str:
+    if "disk" in str(error) and isinstance(error, zipfile.BadZipFile):
+        return "one part of several; join them (cat big.zip.* > whole.zip)"
+    return str(error)[:200] or type(error).__name__
