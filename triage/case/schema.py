@@ -12,7 +12,6 @@ import apsw
 
 from triage.errors import TriageError
 
-VERSION = 2
 MEMORY = ":memory:"
 
 _TABLES = """
@@ -97,6 +96,7 @@ CREATE TABLE rule (rule_id TEXT PRIMARY KEY, name TEXT NOT NULL, severity TEXT N
   path TEXT NOT NULL, runnable INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE problem (id INTEGER PRIMARY KEY, path TEXT NOT NULL, line INTEGER NOT NULL,
   "column" INTEGER NOT NULL, severity TEXT NOT NULL, message TEXT NOT NULL);
+INSERT INTO meta VALUES ('change', '0');
 """
 
 # Apart from the others: what the engine says anew at each start may change from version to version.
@@ -107,6 +107,12 @@ CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL, state TEXT NOT
   rejects INTEGER NOT NULL, lag INTEGER NOT NULL, behind_since INTEGER NOT NULL, rate REAL NOT NULL,
   error TEXT NOT NULL) WITHOUT ROWID;
 """
+
+# One step a version of the case file. What is released is never changed: a change is a new step
+# at the end, and a case of any older version is brought up to date by the steps it lacks.
+_STEPS = (_TABLES, _SOURCES)
+VERSION = len(_STEPS)
+
 
 
 def connect(path: str) -> apsw.Connection:
@@ -154,10 +160,8 @@ def _prepare(connection: apsw.Connection, path: str) -> None:
         return
     if version > VERSION:
         raise TriageError(f"{path} was made by a newer triage (case version {version}); update")
-    if version == 0:
-        connection.execute(_TABLES)
-        connection.execute("INSERT INTO meta VALUES ('change', '0')")
-    connection.execute(_SOURCES)
+    for step in _STEPS[version:]:
+        connection.execute(step)
     connection.pragma("user_version", VERSION)
 
 
