@@ -139,3 +139,8 @@ def nested(doc: Doc, key: str) -> Doc:
     """The object under a key of a document, empty where there is none."""
     found = doc.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def tables(value: object) -> list[Doc]:
+    """The objects of a list; empty where it is none: rule files are not to be trusted."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

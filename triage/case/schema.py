@@ -114,7 +114,6 @@ _STEPS = (_TABLES, _SOURCES)
 VERSION = len(_STEPS)
 
 
-
 def connect(path: str) -> apsw.Connection:
     """The case at ``path``, made (readable by its owner only) where it does not exist yet.
 

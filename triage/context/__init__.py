@@ -2,6 +2,7 @@
 
 from triage.context.connections import Connection, connections, scope
 from triage.context.related import WINDOW, Around, around, describe
+from triage.context.techniques import Threat, technique_ids, threats
 from triage.context.tree import ProcessNode, process_tree
 from triage.context.why import DrillDown, MatchedTest, drilldowns, matched_values
 
@@ -12,6 +13,7 @@ __all__ = [
     "DrillDown",
     "MatchedTest",
     "ProcessNode",
+    "Threat",
     "around",
     "connections",
     "describe",
@@ -19,4 +21,6 @@ __all__ = [
     "matched_values",
     "process_tree",
     "scope",
+    "technique_ids",
+    "threats",
 ]

@@ -16,8 +16,8 @@ from functools import lru_cache
 
 from triage import times
 from triage.case.model import SEVERITIES, AlertRow
+from triage.case.words import CLOSE_WORDS
 from triage.errors import TriageError
-from triage.ui.format import CLOSE_WORDS
 
 Predicate = Callable[[AlertRow], bool]
 

@@ -11,13 +11,6 @@ from rich.cells import cell_len, set_cell_size
 from triage.times import SECOND
 
 SEVERITY_LETTER = {"critical": "C", "high": "H", "medium": "M", "low": "L"}
-CLOSE_WORDS = {
-    "true_positive": "true positive",
-    "benign_positive": "benign positive",
-    "false_positive": "false positive",
-    "duplicate": "duplicate",
-    "other": "other",
-}
 
 
 def moment(nanoseconds: int) -> datetime:

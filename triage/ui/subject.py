@@ -111,24 +111,9 @@ class Subject:
         for one in found:
             if one.rule_id not in by_rule:
                 detail = case.alert(one.id)
-                by_rule[one.rule_id] = technique_ids(detail) if detail else ()
+                by_rule[one.rule_id] = context.technique_ids(detail.doc) if detail else ()
             result.append((one, by_rule[one.rule_id]))
         return tuple(result)
-
-
-def technique_ids(alert: AlertDetail) -> tuple[str, ...]:
-    """The most exact technique ids of an alert's rule: sub-techniques, else techniques."""
-    found: list[str] = []
-    for threat in tables(alert.doc.get("kibana.alert.rule.threat")):
-        for technique in tables(threat.get("technique")):
-            subs = tables(technique.get("subtechnique"))
-            found.extend(str(one.get("id", "")) for one in subs or [technique])
-    return tuple(dict.fromkeys(one for one in found if one))
-
-
-def tables(value: object) -> list[dict[str, object]]:
-    """The objects of a list; empty where it is none: rule files are not to be trusted."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 class Subjects:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triage import attack
+from triage.fields import tables
 from triage.ui.lines import BLANK, Item, Line, Page, heading, line
-from triage.ui.subject import Subject, tables
+from triage.ui.subject import Subject
 
 
 def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from triage import times
 from triage.case.model import AlertDetail, JournalEntry
-from triage.fields import Doc, first_text, values
+from triage.case.words import CLOSE_WORDS, told
+from triage.context import technique_ids
+from triage.fields import Doc, first_text, tables, values
 from triage.ui.format import (
-    CLOSE_WORDS,
     SEVERITY_LETTER,
     day_time,
     full_time,
@@ -19,7 +19,7 @@ from triage.ui.format import (
     state_word,
 )
 from triage.ui.lines import BLANK, Item, Line, Page, field, heading, line, paragraphs
-from triage.ui.subject import Subject, tables, technique_ids
+from triage.ui.subject import Subject
 
 _INTEGRITY = "process.Ext.token.integrity_level_name"
 _DRILLED = 6  # results shown of a drill-down
@@ -57,7 +57,7 @@ def _lines(subject: Subject, related: Line, ready: bool) -> Iterator[Line]:
 def _head(alert: AlertDetail) -> Iterator[Line]:
     row = alert.row
     yield line((row.rule_name, "title"))
-    ids = technique_ids(alert)
+    ids = technique_ids(alert.doc)
     techniques = ", ".join(ids[:3]) + (f" +{len(ids) - 3}" if len(ids) > 3 else "")
     yield line(
         (row.severity, row.severity if row.severity in CRITICALITY else ""),
@@ -277,18 +277,3 @@ def _history(entries: Sequence[JournalEntry]) -> Iterator[Line]:
         yield line(
             (f"{day_time(entry.at)}  ", "dim"), (f"{entry.who} ", ""), (told(entry), ""), indent=4
         )
-
-
-def told(entry: JournalEntry) -> str:
-    """A journal entry in words: "closed as benign positive"."""
-    detail: dict[str, Any] = entry.detail
-    if entry.action == "close":
-        return f"closed as {CLOSE_WORDS.get(str(detail.get('reason')), 'other')}"
-    if entry.action == "except":
-        return f"closed as false positive by the exception {str(detail.get('name', ''))!r}"
-    if entry.action in ("tick", "untick"):
-        return f"{entry.action}ed: {detail.get('step', '')}"
-    if entry.action == "undo":
-        return f"took back: {detail.get('action', '')}"
-    words = {"acknowledge": "acknowledged", "reopen": "opened again", "note": "wrote a note"}
-    return words.get(entry.action, entry.action)

@@ -9,6 +9,7 @@ import apsw
 
 from triage.case.decide import Done
 from triage.case.model import CLOSE_REASONS, AlertDetail, AlertRow, JournalEntry
+from triage.case.words import CLOSE_WORDS, told
 from triage.errors import TriageError
 from triage.exceptions import file_name, remove_item
 from triage.guide import Step
@@ -16,10 +17,9 @@ from triage.text import clean
 from triage.ui import external, keys
 from triage.ui.desk import Desk
 from triage.ui.draft import RuleRef
-from triage.ui.format import CLOSE_WORDS, clock_time, plural
+from triage.ui.format import clock_time, plural
 from triage.ui.lines_view import LinesView
 from triage.ui.pane_view import PaneView
-from triage.ui.panes.overview import told
 from triage.ui.panes.related import document
 from triage.ui.screens import sheets
 from triage.ui.screens.base import ConsoleScreen

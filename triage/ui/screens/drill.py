@@ -9,13 +9,14 @@ from textual.containers import Container
 
 from triage import times
 from triage.case.model import AlertRow
+from triage.case.words import CLOSE_WORDS
 from triage.text import clean
 from triage.ui import keys
 from triage.ui.alert_list import AlertList
 from triage.ui.bars import Bar, KeyBar, Segment
 from triage.ui.desk import Desk
 from triage.ui.feed import News
-from triage.ui.format import CLOSE_WORDS, day_time, fit, state_role, state_word
+from triage.ui.format import day_time, fit, state_role, state_word
 from triage.ui.pane_view import PaneView
 from triage.ui.panes import PANES
 from triage.ui.screens.alert_screen import AlertScreen
