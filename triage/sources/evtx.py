@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-from evtx import PyEvtxParser
-
 from triage.fields import Doc, flatten
 from triage.sources.block import RecordError
+from triage.sources.evtx_process import Chunk, ChunkReader
 from triage.sources.winevent import WinEvent, event_data, number, text
 
 MAGIC = b"ElfFile\x00"
 _HEADER_BYTES, _CHUNK_BYTES, _CHUNK_MAGIC = 4096, 65536, b"ElfChnk\x00"
-_NO_CHUNK = re.compile(r"chunk number (\d+): .*[Ii]nvalid EVTX chunk header magic")
+_BATCH = 16  # chunks parsed at a time: a megabyte
 
 
 def read_records(file: IO[bytes]) -> Iterator[bytes | str]:
@@ -22,26 +20,27 @@ def read_records(file: IO[bytes]) -> Iterator[bytes | str]:
 
     A text in place of a record is the reason why a record, or a whole chunk of 64 KiB, could not
     be read; those behind it still come. Windows makes files larger than it has chunks for: what
-    lies behind the last chunk in use is no damage. Raises RecordError where the file is no EVTX.
+    lies behind the last chunk in use is no damage. Raises RecordError where the file is no EVTX,
+    and where the parser, which runs in a process of its own, keeps dying over it.
     """
     in_use = _chunks_in_use(file)
-    records: Any
-    try:
-        records = PyEvtxParser(file).records_json()
-    except BaseException as error:  # a PanicException of the parser is no Exception
-        raise RecordError(_reason(error)) from error
-    while True:
-        try:
-            record = next(records)
-        except StopIteration:
+    reader = ChunkReader()
+    batch: list[Chunk] = []
+    for place in range(in_use):
+        file.seek(_HEADER_BYTES + place * _CHUNK_BYTES)
+        chunk = file.read(_CHUNK_BYTES)
+        sound = chunk.startswith(_CHUNK_MAGIC)
+        if sound:
+            batch.append((place, chunk))
+        if len(batch) == _BATCH or not sound:
+            yield from reader.read(batch)
+            batch = []
+        if not chunk:
+            yield f"EVTX: the file ends before chunk number {place} of {in_use}"
             return
-        except BaseException as error:  # noqa: BLE001 - a panic too; any other is raised again
-            reason = _reason(error)
-            unused = _NO_CHUNK.search(reason)
-            if unused is None or int(unused[1]) < in_use:
-                yield reason
-            continue
-        yield record["data"].encode("utf-8", "surrogatepass")
+        if not sound:
+            yield f"EVTX: chunk number {place}: no chunk lies there"
+    yield from reader.read(batch)
 
 
 def _chunks_in_use(file: IO[bytes]) -> int:
@@ -49,25 +48,18 @@ def _chunks_in_use(file: IO[bytes]) -> int:
 
     Windows brings the header up to date only when it closes the file; till then it is marked dirty.
     """
+    file.seek(0)
     header = file.read(128)
+    if not header.startswith(MAGIC):
+        raise RecordError("EVTX: the file does not begin like one")
     count, dirty = int.from_bytes(header[42:44], "little"), header[120:121] == b"\x01"
     used = 0 if dirty else count
     at = _HEADER_BYTES
     while file.seek(at) and (magic := file.read(len(_CHUNK_MAGIC))):
         at += _CHUNK_BYTES
         if magic == _CHUNK_MAGIC:
-            used = max(used, at // _CHUNK_BYTES)
-    file.seek(0)
+            used = max(used, (at - _HEADER_BYTES) // _CHUNK_BYTES)
     return used
-
-
-def _reason(error: BaseException) -> str:
-    """The parser's message as our reason; whatever is not the parser's own is raised again."""
-    if not isinstance(error, (RuntimeError, OSError, ValueError)):
-        if type(error).__name__ != "PanicException":
-            raise error
-        return f"EVTX: the parser broke off: {str(error)[:200]}"
-    return f"EVTX: {str(error)[:200]}"
 
 
 def from_json(doc: Doc) -> WinEvent:
