@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests import events
@@ -202,23 +203,57 @@ def test_a_changed_rule_lets_its_open_sequences_go(bench: Bench) -> None:
     engine.close()
 
 
-def test_rejects_are_kept_with_place_and_reason(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b'{"@timestamp": \x1b[31m}', "not JSON"),
+        (b'{"@timestamp": "2026-03-02T09:15:00Z", "process": {"name": "\xff\xfe"}}', "UTF-8"),
+        (bytes(3000), "NUL"),
+        (b"[" * 100_000, "not JSON"),
+    ],
+    ids=["json", "utf-8", "nul", "deep"],
+)
+def test_f07_what_is_no_record_is_kept_with_place_and_reason(
+    raw: bytes, why: str, bench: Bench
+) -> None:
     engine = bench.engine()
     bench.start("chrome.exe")
     with (bench.logs / "a.ndjson").open("ab") as log:
         at = log.tell()
-        log.write(b'{"@timestamp": \x1b[31m}\n')
+        log.write(raw + b"\n")
     bench.start("chrome.exe")
     read_all(engine)
     assert processes(engine) == ["chrome.exe", "chrome.exe"]
     (reject,) = CaseReader(engine.writer.connection).rejects()
-    assert (reject.position, reject.excerpt) == (at, b'{"@timestamp": \x1b[31m}')
-    assert reject.reason
+    assert reject.position == at
+    assert len(reject.excerpt) >= 16
+    assert raw.startswith(reject.excerpt)
+    assert why in reject.reason
     assert [one.rejects for one in engine.sources()] == [1]
     engine.close()
 
 
-def test_only_one_engine_follows_into_a_case(bench: Bench) -> None:
+def test_f25_a_full_disk_takes_no_place_in_a_log_for_read(bench: Bench) -> None:
+    events.write_rule(bench.rules / "chrome.toml", CHROME, max_signals=1000)
+    engine = bench.engine()
+    bench.start(*["chrome.exe"] * 50)
+    read_all(engine)
+    before = engine.writer.positions()
+    database = engine.writer.connection
+    database.pragma("max_page_count", database.pragma("page_count"))
+    bench.start(*["chrome.exe"] * 500)
+    with pytest.raises(apsw.FullError):
+        read_all(engine)
+    assert engine.writer.positions() == before
+    assert len(processes(engine)) == 50
+    engine.close()
+    engine = bench.engine()
+    read_all(engine)
+    assert len(processes(engine)) == 550
+    engine.close()
+
+
+def test_f33_only_one_engine_follows_into_a_case(bench: Bench) -> None:
     with EngineLock(bench.case), pytest.raises(CaseHeldError, match=r"process \d+") as held:
         follow(Config((bench.rules,), bench.exceptions), bench.case, [str(bench.logs)], stopped())
     assert held.value.pid > 0

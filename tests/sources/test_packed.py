@@ -94,7 +94,7 @@ def test_any_wrapping_gives_the_same_events(name: str, wrappers: list[str]) -> N
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-def test_records_are_read_again_by_place_and_not_twice_after_a_restart(
+def test_f30_records_are_read_again_by_place_and_not_twice_after_a_restart(
     wrapper: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "noname"
@@ -113,7 +113,9 @@ def test_records_are_read_again_by_place_and_not_twice_after_a_restart(
 
 
 @pytest.mark.parametrize("stopped", [True, False])
-def test_a_log_packed_after_its_rotation_is_not_read_again(stopped: bool, tmp_path: Path) -> None:
+def test_f11_a_log_packed_after_its_rotation_is_not_read_again(
+    stopped: bool, tmp_path: Path
+) -> None:
     now = 0.0
     positions: dict[str, Position] = {}
     log = tmp_path / "x.log"
@@ -139,7 +141,7 @@ def test_a_log_packed_after_its_rotation_is_not_read_again(stopped: bool, tmp_pa
     third.close()
 
 
-def test_an_archive_still_being_written_is_waited_for(tmp_path: Path) -> None:
+def test_f30_an_archive_still_being_written_is_waited_for(tmp_path: Path) -> None:
     now = 0.0
     positions: dict[str, Position] = {}
     path = tmp_path / "x.gz"

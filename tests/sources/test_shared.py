@@ -171,7 +171,7 @@ def test_the_same_events_in_every_format_are_the_same(name: str, shared: Path) -
     assert _facts(folder / name) == expected
 
 
-def test_an_evtx_is_followed_by_record_and_resumed(shared: Path, tmp_path: Path) -> None:
+def test_f31_an_evtx_is_followed_by_record_and_resumed(shared: Path, tmp_path: Path) -> None:
     whole = (shared / "logs" / "formats" / "same_events" / "evtx.evtx").read_bytes()
     path = tmp_path / "log"
     path.write_bytes(whole)
@@ -186,7 +186,7 @@ def test_an_evtx_is_followed_by_record_and_resumed(shared: Path, tmp_path: Path)
     again.close()
 
 
-def test_an_evtx_that_grows_gives_only_what_is_new(shared: Path, tmp_path: Path) -> None:
+def test_f31_an_evtx_that_grows_gives_only_what_is_new(shared: Path, tmp_path: Path) -> None:
     # A log of several chunks, cut after its second: the rest is what is written next.
     whole = (shared / "logs" / "evtx-robustness" / "sysmon.evtx").read_bytes()
     path = tmp_path / "log"

@@ -137,7 +137,7 @@ class SourceState:
 
     path: str
     format: str
-    state: str  # "reading", "idle", "unreadable", "refused", "gone"
+    state: str  # "reading", "idle", "unreadable", "refused", "skipped", "gone"
     reason: str
     offset: int  # bytes read; records for EVTX
     size: int  # bytes
@@ -175,3 +175,4 @@ class EngineState:
     evicted_by: dict[str, int] = field(default_factory=dict)
     slowest: dict[str, float] = field(default_factory=dict)
     sampled: int = 0  # events in that sample
+    polling: str = ""  # why changes are found by looking alone; "" where the system tells of them

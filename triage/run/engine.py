@@ -122,6 +122,7 @@ class Engine:
             evicted_by=self.health.evicted_by,
             slowest=self.health.slowest,
             sampled=self.health.times.events,
+            polling=self.follower.polling,
         )
 
     def gather(self, seconds: float) -> Iterator[int]:

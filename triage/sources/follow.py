@@ -38,7 +38,7 @@ class SourceState:
 
     path: str
     format: str  # a name from FORMATS; "" while it is not known
-    state: str  # "reading", "idle", "unreadable", "refused", "gone"
+    state: str  # "reading", "idle", "unreadable", "refused", "skipped", "gone"
     offset: int  # bytes read; records for EVTX
     size: int  # bytes
     records: int  # handed on in this run
@@ -77,6 +77,7 @@ class Follower:
         self._notices: deque[Block] = deque()
         self._gone: deque[SourceState] = deque(maxlen=_GONE_SHOWN)
         self._problems: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
         self._hints = Hints(self._roots)
         self._unfinished: dict[str, tuple[tuple[int, int], float]] = {}
         # To know a log again that was packed after its rotation, also when it has ended since.
@@ -122,15 +123,16 @@ class Follower:
             for g in self._files.values()
         ]
         states += [
-            SourceState(path, "", "unreadable", 0, 0, 0, reason)
-            for path, reason in self._problems.items()
+            SourceState(path, "", state, 0, 0, 0, reason)
+            for state, told in (("unreadable", self._problems), ("skipped", self._skipped))
+            for path, reason in told.items()
         ]
         return sorted(states, key=lambda state: state.path) + list(self._gone)
 
     @property
-    def watching(self) -> bool:
-        """Whether the system tells of changes; else they are found within a second or five."""
-        return self._hints.alive
+    def polling(self) -> str:
+        """Why changes are found only by looking, every second or five; "" where they are told."""
+        return self._hints.polling
 
     def close(self) -> None:
         """Let go of all files and of the system's change notices."""
@@ -155,7 +157,7 @@ class Follower:
         self._looked = now
         listing = walk(self._roots, self._skip)
         unpack(listing, SPOOL, self._may_be_written)
-        self._problems = listing.problems
+        self._problems, self._skipped = listing.problems, listing.skipped
         self._begins = None
         for key in [key for key in self._files if key not in listing.files]:
             self._missed(self._files[key])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from triage.errors import TriageError
+from triage.sources.mounts import file_systems, is_kernels
 from triage.sources.packed import Spool, is_later_part
 
 _OURS = (".triage", "-wal", "-shm")  # a case file may lie among the logs it was made of
@@ -30,6 +31,7 @@ class Listing:
 
     files: dict[tuple[int, int], Found] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)  # path: why it could not be looked at
+    skipped: dict[str, str] = field(default_factory=dict)  # path: why it is left alone
 
 
 def unpack(listing: Listing, spool: Spool, waits: Callable[[str], bool]) -> None:
@@ -86,10 +88,11 @@ def is_left_alone(path: str, skip: Callable[[str], bool] | None) -> bool:
 def walk(roots: Sequence[str], skip: Callable[[str], bool] | None) -> Listing:
     """All regular files under ``roots``, in order of their paths, each once.
 
-    Links to files are followed, links to folders are not (they may loop or lead out); pipes and
-    devices are left alone. What can not be looked at is a problem, not an error.
+    Links to files are followed, links to folders are not (they may loop or lead out); pipes,
+    devices and what is in /proc are left alone. What can not be looked at is a problem, no error.
     """
     listing = Listing()
+    types = file_systems()
     for root in roots:
         for path in _paths(root, listing):
             if is_left_alone(path, skip):
@@ -101,7 +104,7 @@ def walk(roots: Sequence[str], skip: Callable[[str], bool] | None) -> Listing:
             except OSError as error:
                 listing.problems[path] = error.strerror or str(error)
                 continue
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode) or is_kernels(status.st_dev, types):
                 continue
             key = (status.st_dev, status.st_ino)
             known = listing.files.get(key)
@@ -133,6 +136,8 @@ def _paths(root: str, listing: Listing) -> Iterator[str]:
                     deeper.append(entry.path)
                 elif not entry.is_symlink() or not entry.is_dir():
                     yield entry.path
+                else:
+                    listing.skipped[entry.path] = "a link to a folder; to read it, name it as well"
             except OSError as error:
                 listing.problems[entry.path] = error.strerror or str(error)
         folders += reversed(deeper)

@@ -110,7 +110,7 @@ class Feed:
         states, behind_since = self._reader.source_states()
         wrong = troubles(state, states, behind_since, self._free, self._clock())
         rules = state.rules or sum(one.runnable for one in self._reader.rules())
-        sources = sum(states.values())
+        sources = sum(states.values()) - states.get("skipped", 0)
         self._last = News(tuple(rows), state, word, rules, len(problems), roots, sources, wrong)
         return self._last
 

@@ -19,6 +19,7 @@ WIDE = 100  # cells from which a log's line has all columns
 _MOST_LOGS = 300  # shown, the worst first
 _MOST_REJECTS = 100
 _BAD = ("refused", "unreadable")
+_ASIDE = ("gone", "skipped")
 _HEX_ROW = 16  # bytes
 
 
@@ -147,6 +148,8 @@ def _engine(engine: EngineState, word: str, troubles: Sequence[str], now: int) -
         f"{plural(engine.open_hits, 'event')} waiting in open sequences",
         (f", {engine.evicted:,} given up at a limit" if engine.evicted else "", "warn"),
     )
+    if engine.polling:
+        yield _fact("polling", (engine.polling, "warn"), "; changes show within seconds")
     yield _fact("suppressed", f"{plural(engine.suppressed, 'event')} by exceptions")
     yield _fact("memory", size(engine.memory or None), f", process {engine.pid}")
     yield BLANK
@@ -185,8 +188,8 @@ def state_word(one: SourceState) -> Part:
     """A log's state in a word, and its role."""
     if one.state in _BAD:
         return one.state, "bad"
-    if one.state == "gone":
-        return "gone", "dim"
+    if one.state in _ASIDE:
+        return one.state, "dim"
     if one.state == "reading":
         return "reading", "accent"
     return ("waiting", "dim") if one.reason else ("up to date", "good")
@@ -239,7 +242,9 @@ def _log(one: SourceState, now: int, room: int, columns: Sequence[_Column], fold
         "REJECTS": (f"{one.rejects:,}", "warn" if one.rejects else "dim"),
         "GAPS": (f"{one.gaps:,}", "warn" if one.gaps else "dim"),
     }
-    sign: Part = ("✗ ", "bad") if one.state in _BAD else ("● ", "dim" if word == "gone" else "good")
+    sign: Part = ("● ", "dim" if one.state in _ASIDE else "good")
+    if one.state in _BAD:
+        sign = ("✗ ", "bad")
     name = clean(one.path[len(folder) :].lstrip(os.sep))
     parts: list[Part] = [sign, (fit(cut_start(name, room), room), ""), (" ", "")]
     for column in columns:
