@@ -22,6 +22,7 @@ from triage.ui.format import clock_time
 from triage.ui.pane_view import PaneView
 from triage.ui.screens.exception import ExceptionEditor
 from triage.ui.screens.health import Health
+from triage.ui.screens.log_search import LogSearch
 from triage.ui.screens.main import Main
 
 NOW = times.parse("2026-03-12T16:00:00Z") or 0
@@ -71,7 +72,7 @@ async def settled(pilot: Pilot[Any]) -> None:
 
     def done() -> bool:
         screen = app.screen
-        if isinstance(screen, ExceptionEditor | Health) and not screen.settled:
+        if isinstance(screen, ExceptionEditor | Health | LogSearch) and not screen.settled:
             return False
         shown = [view for view in screen.query(PaneView) if view.display]
         return app.news is not None and all(view.idle for view in shown)

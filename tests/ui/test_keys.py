@@ -12,6 +12,7 @@ from triage.ui.app import Console
 from triage.ui.lines_view import LinesView
 from triage.ui.screens.drill import Drill
 from triage.ui.screens.exception import ExceptionEditor
+from triage.ui.screens.log_search import LogSearch
 from triage.ui.screens.main import Main
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.sheets import help_lines
@@ -22,6 +23,7 @@ OWNERS = {
     "drill": Drill,
     "pane": LinesView,
     "sheet": Pager,
+    "found": LogSearch,
     "editor": ExceptionEditor,
 }
 

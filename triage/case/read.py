@@ -34,6 +34,8 @@ _PROCESS = (
     ' parent_name, parent_executable, parent_command_line, user, start, "end", sha256, integrity'
 )
 
+_LATEST = (1 << 63) - 1  # ns: no instant is later
+
 
 class CaseReader:
     """A case open for reading; every answer is a frozen value of its own moment."""
@@ -193,14 +195,29 @@ class CaseReader:
         )
         return dict(rows)
 
-    def blocks(self, host: str, start: int, end: int) -> list[tuple[str, str, int, int]]:
-        """Where events of ``host`` between two instants lie: (source, format, first, last)."""
+    def evidence(self) -> Iterator[Event]:
+        """All events kept in the case, in order: what there still is of logs that are gone."""
+        for row in self._db.execute(
+            "SELECT id, time, tiebreaker, source, position, doc FROM event"
+            " ORDER BY time, tiebreaker"
+        ):
+            yield _event(row)
+
+    def blocks(
+        self, host: str = "", start: int | None = None, end: int | None = None
+    ) -> list[tuple[str, str, int, int]]:
+        """Where events of ``host`` ("": of any) between two instants (ns, None: without a limit)
+        lie: (source, format, first, last), the earliest first."""
         rows = self._db.execute(
             "SELECT source, format, first, last, hosts FROM block"
             " WHERE min_time <= ? AND max_time >= ? AND events > 0 ORDER BY min_time",
-            (end, start),
+            (_LATEST if end is None else end, -_LATEST if start is None else start),
         )
-        return [(told_path(row[0]), *row[1:4]) for row in rows if host in orjson.loads(row[4])]
+        return [
+            (told_path(row[0]), *row[1:4])
+            for row in rows
+            if not host or host in orjson.loads(row[4])
+        ]
 
     # The engine and its rules -------------------------------------------------------------------
 

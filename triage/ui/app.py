@@ -19,8 +19,9 @@ from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
 from triage.ui.screens.drill import Drill
 from triage.ui.screens.health import Health
+from triage.ui.screens.log_search import LogSearch, Question
 from triage.ui.screens.main import Main
-from triage.ui.signals import Hurry, Pivoted
+from triage.ui.signals import Hurry, Pivoted, SearchLogs
 from triage.ui.subject import Readers
 
 _POLL = 0.1  # seconds between two looks at the case
@@ -110,7 +111,12 @@ class Console(App[None]):
         self._wake.set()
 
     def on_pivoted(self, message: Pivoted) -> None:
+        while self.screen is not self._main:
+            self.pop_screen()
         self._main.set_filter(message.text)
+
+    def on_search_logs(self, message: SearchLogs) -> None:
+        self.push_screen(LogSearch(self.desk, Question.of_value(message.field, message.value)))
 
     # Themes ---------------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 
 # Where an action works. "list": the main screen; "rows": its list of alerts; "drill": one alert's
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
-# page; "editor": the exception editor.
+# page; "found": what a search of the logs finds; "editor": the exception editor.
 _OF_APP = frozenset({"health", "theme"})  # the same wherever one is
-SCOPES = ("list", "rows", "drill", "pane", "sheet", "editor")
+SCOPES = ("list", "rows", "drill", "pane", "sheet", "found", "editor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,11 @@ ACTIONS: tuple[Action, ...] = (
            _FIND, ("list",), 5),
     Action("sort", "s", "s", "Sort", "next order: newest, oldest, severity, risk, rule, host …",
            _FIND, ("list",)),
-    Action("pivot", "p", "p", "Pivot", "only alerts of the same host, user, process or rule", _FIND,
-           _BOTH),
+    Action("pivot", "p", "p", "Pivot",
+           "the same value across all logs, or only alerts of the same host, user …", _FIND,
+           (*_BOTH, "sheet")),
+    Action("found.stop", "c", "c", "Stop", "stop searching the logs; what was found stays", _FIND,
+           ("found",), 2),
     Action("copy.field", "y", "y", "Copy", "copy the field or line under the cursor", _COPY,
            (*_BOTH, "sheet"), 12),
     Action("copy.alert", "Y", "Y", "Copy alert", "copy the alert as JSON", _COPY, _BOTH),

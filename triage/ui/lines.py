@@ -34,6 +34,8 @@ class Item:
     key: str  # identity within its page: the cursor finds it again after a reload
     value: Any = None
     copy: str = ""  # what `y` puts on the clipboard
+    # (ECS field, value) pairs that `p` searches for and `x` filters by; see ui.facts.
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,20 @@ def heading(text: str, note: str = "") -> Line:
 
 
 def field(
-    label: str, *parts: str | Part, copy: str = "", key: str = "", width: int = LABEL_WIDTH
+    label: str,
+    *parts: str | Part,
+    copy: str = "",
+    key: str = "",
+    width: int = LABEL_WIDTH,
+    fact: tuple[str, str] = ("", ""),
 ) -> Line:
-    """A labelled value that can be copied; continuation rows align under the value."""
+    """A labelled value that can be copied; continuation rows align under the value.
+
+    ``fact`` is the ECS field and the value it stands for: what can be searched and filtered by.
+    """
     pairs = tuple((part, "") if isinstance(part, str) else part for part in parts)
     raw = copy or "".join(text for text, _ in pairs)
-    item = Item("field", key or label, raw, raw)
+    item = Item("field", key or label, raw, raw, (fact,) if fact[1] else ())
     return Line(((label.ljust(width), "label"), *pairs), item, width)
 
 

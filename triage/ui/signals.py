@@ -15,3 +15,12 @@ class Pivoted(Message):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
+
+
+class SearchLogs(Message):
+    """Search all logs for a value of a field."""
+
+    def __init__(self, field: str, value: str) -> None:
+        super().__init__()
+        self.field = field
+        self.value = value

@@ -9,6 +9,7 @@ from triage.case.model import AlertDetail, JournalEntry
 from triage.case.words import CLOSE_WORDS, told
 from triage.context import technique_ids
 from triage.fields import Doc, first_text, tables, values
+from triage.ui.facts import account
 from triage.ui.format import (
     SEVERITY_LETTER,
     day_time,
@@ -101,7 +102,8 @@ def _why(subject: Subject) -> Iterator[Line]:
     for test in subject.tests:
         stage = f"{test.stage + 1}. " if len(stages) > 1 else ""
         found = ", ".join(test.values)
-        item = Item("field", f"test {test.stage} {test.text}", found, found)
+        told = tuple(zip(test.fields * len(test.values), test.values, strict=False))
+        item = Item("field", f"test {test.stage} {test.text}", found, found, told)
         text = " ".join(test.text.split())
         if f'"{found}"' in text and text.count('"') == 2:
             yield Line((("  " + stage, "dim"), (text, "dim")), item, 4)
@@ -119,12 +121,17 @@ def _actors(alert: AlertDetail) -> Iterator[Line]:
     def text(*names: str) -> str:
         return next((found for doc in docs if (found := first_text(doc, *names))), "")
 
-    yield field("host", row.host or "-", _dim(text("host.ip")))
+    yield field(
+        "host", row.host or "-", _dim(text("host.ip")), copy=row.host, fact=("host.name", row.host)
+    )
     domain = text("user.domain")
-    account = row.user if not domain or "\\" in row.user else f"{domain}\\{row.user}"
-    yield field("user", account or "-", copy=row.user, key="user")
+    shown = row.user if not domain or "\\" in row.user else f"{domain}\\{row.user}"
+    yield field(
+        "user", shown or "-", copy=row.user, key="user", fact=("user.name", account(row.user))
+    )
     pid = text("process.pid")
-    yield field("process", row.process or "-", _dim(f"pid {pid}" if pid else ""), copy=row.process)
+    yield field("process", row.process or "-", _dim(f"pid {pid}" if pid else ""), copy=row.process,
+                fact=("process.name", row.process))  # fmt: skip
     for label, names in (
         ("path", ("process.executable",)),
         ("command", ("process.command_line",)),
@@ -138,16 +145,15 @@ def _actors(alert: AlertDetail) -> Iterator[Line]:
         ("dns", ("dns.question.name",)),
     ):  # fmt: skip
         found = text(*names)
-        if label == "target" and found:
-            port = text("destination.port")
-            found = f"{found}:{port}" if port else found
         if found:
-            yield field(label, shortened(found), copy=found, key=label)
+            port = text("destination.port") if label == "target" else ""
+            yield field(label, shortened(found), f":{port}" if port else "", copy=found, key=label,
+                        fact=(names[0], found))  # fmt: skip
     yield from _signature(docs)
     for kind in _HASHES:
         found = text(f"process.hash.{kind}", f"process.pe.{kind}")
         if found:
-            yield field(kind, found)
+            yield field(kind, found, fact=(f"process.hash.{kind}", found))
 
 
 def _dim(text: str) -> tuple[str, str]:
@@ -165,7 +171,8 @@ def _signature(docs: Sequence[Doc]) -> Iterator[Line]:
             word, role = ("trusted", "good") if trusted == [True] else ("not trusted", "warn")
             if exists == [False]:
                 word, role = "not signed", "warn"
-            yield field("signer", signer or "-", "  ", (word, role), copy=signer, key="signer")
+            yield field("signer", signer or "-", "  ", (word, role), copy=signer, key="signer",
+                        fact=("process.code_signature.subject_name", signer))  # fmt: skip
             return
 
 

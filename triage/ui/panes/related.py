@@ -54,6 +54,11 @@ def as_json(event: Event) -> str:
     return json.dumps(event.doc, indent=2, ensure_ascii=False, default=str)
 
 
+def _single(value: object) -> bool:
+    """A value to look for elsewhere: not a list, an object or nothing."""
+    return value is not None and value != "" and not isinstance(value, list | dict)
+
+
 def document(event: Event) -> list[Line]:
     """The whole event: one line a field, by dotted name, with where it lies in the logs."""
     flat = flatten(event.doc)
@@ -71,7 +76,7 @@ def document(event: Event) -> list[Line]:
         lines.append(
             Line(
                 ((name.ljust(width), "label"), (text, "")),
-                Item("field", name, text, text),
+                Item("field", name, text, text, ((name, text),) if _single(value) else ()),
                 width,
             )
         )

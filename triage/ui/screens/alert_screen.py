@@ -14,13 +14,12 @@ from triage.errors import TriageError
 from triage.exceptions import file_name, remove_item
 from triage.guide import Step
 from triage.text import clean
-from triage.ui import external, keys
+from triage.ui import external, facts, keys
 from triage.ui.desk import Desk
 from triage.ui.draft import RuleRef
-from triage.ui.format import clock_time, plural
+from triage.ui.format import plural
 from triage.ui.lines_view import LinesView
 from triage.ui.pane_view import PaneView
-from triage.ui.panes.related import document
 from triage.ui.screens import sheets
 from triage.ui.screens.base import ConsoleScreen
 from triage.ui.screens.dialogs import Choice, Option, Prompt
@@ -165,8 +164,7 @@ class AlertScreen(ConsoleScreen):
         elif item.kind in ("fold", "connection") and isinstance(message.view, PaneView):
             message.view.toggle(item.key)
         elif item.kind == "event":
-            title = f"Event {clock_time(item.value.time)} UTC"
-            self.app.push_screen(Pager(title, document(item.value)))
+            self.open_event(item.value)
         elif item.kind == "process":
             self.app.push_screen(
                 Pager(f"Process {item.value.name}", sheets.process_lines(item.value))
@@ -271,10 +269,16 @@ class AlertScreen(ConsoleScreen):
             ("r", "rule", row.rule_name),
         )
         return [
-            Option(key, f"same {name}", f'{name}:"{_filter_text(value)}"', clean(value, 40))
+            Option(key, f"same {name}", f'{name}:"{_filter_text(value)}"', clean(value, 40),
+                   "Only alerts with the")
             for key, name, value in found
             if value
-        ]
+        ]  # fmt: skip
+
+    def facts(self) -> Sequence[facts.Fact]:
+        """Those of the line under the cursor; in the list and where it has none, the alert's."""
+        detail = self._detail()
+        return super().facts() or (facts.of_alert(detail) if detail else ())
 
     def action_help(self) -> None:
         self.app.push_screen(Pager("Keys", sheets.help_lines()))

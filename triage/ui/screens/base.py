@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.screen import Screen
 
+from triage.event import Event
 from triage.text import clean
+from triage.ui import facts
 from triage.ui.bars import KeyBar
+from triage.ui.format import clock_time
+from triage.ui.lines_view import LinesView
+from triage.ui.panes.related import document
+from triage.ui.screens.dialogs import Choice, Option
+from triage.ui.signals import Pivoted, SearchLogs
+
+_MOST_FACTS = 24  # of one line, to choose from
 
 
 class ConsoleScreen(Screen[None]):
@@ -23,6 +34,43 @@ class ConsoleScreen(Screen[None]):
             markup=False,
             timeout=6 if kind == "information" else 10,
         )
+
+    # Pivots ---------------------------------------------------------------------------------------
+
+    def facts(self) -> Sequence[facts.Fact]:
+        """The fields and values under the cursor: what can be searched for in all logs."""
+        focused = self.focused
+        return facts.of_item(focused.item) if isinstance(focused, LinesView) else ()
+
+    def pivots(self) -> list[Option]:
+        """Filters of the alert list for what is looked at."""
+        return []
+
+    def action_pivot(self) -> None:
+        found = list(self.facts())[:_MOST_FACTS]
+        options = self.pivots()
+        options += [
+            Option(str(place) if place < 10 else "", name, f"logs {place}", clean(value, 40),
+                   "Search all logs for")
+            for place, (name, value) in enumerate(found, start=1)
+        ]  # fmt: skip
+        if not options:
+            self.say("there is no value under the cursor to go on from", "warning")
+            return
+
+        def pivoted(answer: str | None) -> None:
+            if answer and answer.startswith("logs "):
+                self.app.post_message(SearchLogs(*found[int(answer[5:]) - 1]))
+            elif answer:
+                self.app.post_message(Pivoted(answer))
+
+        self.app.push_screen(Choice("Go on from …", options), pivoted)
+
+    def open_event(self, event: Event) -> None:
+        """The whole event on a sheet."""
+        from triage.ui.screens.pager import Pager  # a sheet is a screen of this kind
+
+        self.app.push_screen(Pager(f"Event {clock_time(event.time)} UTC", document(event)))
 
     async def do(self, method: str) -> None:
         """Do an action of the key table: the screen's own, else that of what has the focus."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -26,6 +26,7 @@ class Option:
     text: str
     value: str
     note: str = ""
+    group: str = ""  # a heading over the answers that have the same
 
 
 class Choice(ModalScreen[str]):
@@ -41,13 +42,21 @@ class Choice(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._question)
-            yield LinesView([self._line(option) for option in self._options])
+            yield LinesView(list(self._lines()))
+
+    def _lines(self) -> Iterator[Line]:
+        group = ""
+        for option in self._options:
+            if option.group != group:
+                group = option.group
+                yield line((group, "dim"))
+            yield self._line(option)
 
     @staticmethod
     def _line(option: Option) -> Line:
         return Line(
             (
-                (f" {option.key}  ", "accent"),
+                (f" {option.key or ' '}  ", "accent"),
                 (option.text, ""),
                 (f"  {option.note}" if option.note else "", "dim"),
             ),

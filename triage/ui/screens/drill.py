@@ -20,8 +20,7 @@ from triage.ui.format import day_time, fit, state_role, state_word
 from triage.ui.pane_view import PaneView
 from triage.ui.panes import PANES
 from triage.ui.screens.alert_screen import AlertScreen
-from triage.ui.screens.dialogs import Choice
-from triage.ui.signals import Hurry, Pivoted
+from triage.ui.signals import Hurry
 
 WIDE = 110  # columns from which six panes fit
 
@@ -189,15 +188,6 @@ class Drill(AlertScreen):
     def action_alert_previous(self) -> None:
         self._rows.action_move_up()
         self._look()
-
-    def action_pivot(self) -> None:
-        def pivoted(text: str | None) -> None:
-            if text:
-                self.app.pop_screen()
-                self.app.post_message(Pivoted(text))
-
-        if options := self.pivots():
-            self.app.push_screen(Choice("Show only alerts with the …", options), pivoted)
 
     def action_back(self) -> None:
         self.app.pop_screen()

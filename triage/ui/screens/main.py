@@ -21,7 +21,6 @@ from triage.ui.lines import Part
 from triage.ui.pane_view import PaneView
 from triage.ui.panes import PANES
 from triage.ui.screens.alert_screen import AlertScreen
-from triage.ui.screens.dialogs import Choice
 from triage.ui.screens.drill import Drill
 from triage.ui.signals import Hurry
 
@@ -284,14 +283,6 @@ class Main(AlertScreen):
 
     def action_sort(self) -> None:
         self.desk.store.set_sort(self.desk.store.next_sort())
-
-    def action_pivot(self) -> None:
-        def pivoted(text: str | None) -> None:
-            if text:
-                self.set_filter(text)
-
-        if options := self.pivots():
-            self.app.push_screen(Choice("Show only alerts with the …", options), pivoted)
 
     def action_list_follow(self) -> None:
         self.rows.action_list_follow()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.content import Content
 
+from triage.event import Event
 from triage.text import clean
 from triage.ui import external, keys
 from triage.ui.bars import KeyBar
@@ -21,8 +22,12 @@ class Pager(ConsoleScreen):
 
     BINDINGS = keys.bindings("sheet")
 
-    def __init__(self, title: str, lines: Sequence[Line]) -> None:
+    def __init__(
+        self, title: str, lines: Sequence[Line], footer: Sequence[keys.Action] = ()
+    ) -> None:
+        """``footer``: what it names, where that is more than any sheet's."""
         super().__init__()
+        self._footer = footer or keys.footer(["sheet"])
         self._heading = clean(title, 200)
         self._lines = tuple(lines)
         self._wanted = ""
@@ -32,7 +37,7 @@ class Pager(ConsoleScreen):
         view.border_title = Content(self._heading)
         yield view
         yield TextInput(placeholder="find …", id="search")
-        yield KeyBar(keys.footer(["sheet"]))
+        yield KeyBar(self._footer)
 
     def on_mount(self) -> None:
         self.query_one("#search").display = False
@@ -58,6 +63,11 @@ class Pager(ConsoleScreen):
 
     def action_search_previous(self) -> None:
         self.query_one("#sheet", LinesView).find(self._wanted, -1)
+
+    def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
+        if isinstance(message.item.value, Event):
+            message.stop()
+            self.open_event(message.item.value)
 
     def action_copy_field(self) -> None:
         view = self.query_one("#sheet", LinesView)
