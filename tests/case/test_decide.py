@@ -2,62 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests import events
-from triage.case.decide import Decisions
+from tests.case.conftest import Clock, ids
+from triage.case.decide import Decisions, Overtaken
 from triage.case.read import CaseReader
 from triage.errors import TriageError
-from triage.run import Config, Engine, hunt
-from triage.sources import Follower
-
-
-class Clock:
-    """A clock that moves on by a second each time it is asked."""
-
-    def __init__(self) -> None:
-        self.now = events.START
-
-    def __call__(self) -> int:
-        self.now += 10**9
-        return self.now
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> str:
-    """A case with three alerts of one rule."""
-    rule = events.write_rule(tmp_path / "rules" / "beacon.toml")
-    docs = [
-        doc
-        for n in range(3)
-        for doc in (
-            events.start(n * 10, f"p{n}", "beacon.exe"),
-            events.connect(n * 10 + 1, f"p{n}", "beacon.exe"),
-        )
-    ]
-    log = events.write(tmp_path / "log.ndjson", docs)
-    path = str(tmp_path / "test.triage")
-    config = Config((rule,), tmp_path / "exceptions")
-    engine = Engine(config, path, Follower([log], once=True), Clock())
-    assert len(list(hunt(engine, lambda: None))) == 3
-    engine.close()
-    return path
-
-
-@pytest.fixture
-def reader(case: str) -> CaseReader:
-    return CaseReader(case)
-
-
-@pytest.fixture
-def mara(case: str) -> Decisions:
-    return Decisions(case, "mara", Clock())
-
-
-def ids(reader: CaseReader) -> list[str]:
-    return [row.id for row in sorted(reader.alerts(), key=lambda row: row.time)]
 
 
 def statuses(reader: CaseReader) -> list[tuple[str, str, str]]:
@@ -104,7 +55,7 @@ def test_undo_takes_back_one_decision_after_another(reader: CaseReader, mara: De
     mara.close(ids(reader), "duplicate")
     undone = mara.undo()
     assert undone is not None
-    assert undone.action == "close"
+    assert undone.entry.action == "close"
     assert {state[0] for state in statuses(reader)} == {"acknowledged"}
     mara.undo()
     assert set(statuses(reader)) == {("open", "", "")}
@@ -117,7 +68,9 @@ def test_undo_leaves_what_somebody_else_decided_since(
     both = ids(reader)[:2]
     mara.acknowledge(both)
     Decisions(case, "jon", Clock()).close(both[:1], "true_positive")
-    mara.undo()
+    undone = mara.undo()
+    assert undone is not None
+    assert (undone.alerts, undone.kept) == ((both[1],), (both[0],))
     assert statuses(reader)[:2] == [("closed", "true_positive", "mara"), ("open", "", "")]
 
 
@@ -154,7 +107,7 @@ def test_an_exception_is_one_entry_and_its_undo_says_which(
     assert {state[:2] for state in statuses(reader)} == {("closed", "false_positive")}
     undone = mara.undo()
     assert undone is not None
-    assert undone.detail == where
+    assert undone.entry.detail == where
     assert {state[0] for state in statuses(reader)} == {"open"}
 
 
@@ -166,3 +119,120 @@ def test_what_changed_is_told_to_another_console(case: str, reader: CaseReader) 
     Decisions(case, "jon", Clock()).acknowledge(ids(reader)[:1])
     assert other.changed()
     assert [row.id for row in other.alerts(after=last)] == ids(reader)[:1]
+
+
+# Tags and assignees -------------------------------------------------------------------------------
+
+
+def test_tags_are_added_and_taken_off_in_bulk_and_undone(
+    reader: CaseReader, mara: Decisions
+) -> None:
+    one, two, three = ids(reader)
+    mara.tag([one], add=["#lateral", "cdc-42"])
+    mara.tag([one, two, three], add=["wave, two"], remove=["lateral"])
+    rows = {row.id: row.tags for row in reader.alerts()}
+    assert rows == {one: ("cdc-42", "two", "wave"), two: ("two", "wave"), three: ("two", "wave")}
+    [doc] = reader.documents([one])
+    assert doc["kibana.alert.workflow_tags"] == ["cdc-42", "two", "wave"]
+    assert mara.tag([one], add=["wave"]).entry == 0  # it has that already
+    mara.undo()
+    rows = {row.id: row.tags for row in reader.alerts()}
+    assert rows == {one: ("cdc-42", "lateral"), two: (), three: ()}
+
+
+def test_undoing_a_tag_leaves_what_others_tagged_since(
+    case: str, reader: CaseReader, mara: Decisions
+) -> None:
+    first = ids(reader)[0]
+    mara.tag([first], add=["a"])
+    Decisions(case, "jon", Clock()).tag([first], add=["b"])
+    mara.undo()
+    assert reader.alerts_on("pc-1", 10)[-1].tags == ("b",)
+
+
+def test_a_tag_is_one_clean_word(reader: CaseReader, mara: Decisions) -> None:
+    first = ids(reader)[0]
+    mara.tag([first], add=["\x1b[31mred", "#", " "])
+    assert {row.tags for row in reader.alerts() if row.id == first} == {("\\x1b[31mred",)}
+
+
+def test_alerts_are_assigned_to_others_and_to_nobody(reader: CaseReader, mara: Decisions) -> None:
+    mara.assign(ids(reader), "jon")
+    assert set(statuses(reader)) == {("open", "", "jon")}
+    mara.assign(ids(reader)[:1], "")
+    assert [state[2] for state in statuses(reader)] == ["", "jon", "jon"]
+    mara.undo()
+    mara.undo()
+    assert set(statuses(reader)) == {("open", "", "")}
+    assert reader.people() == ["mara"]
+
+
+# Two consoles on one case -------------------------------------------------------------------------
+
+
+def test_what_somebody_else_decided_meanwhile_is_not_overwritten(
+    case: str, reader: CaseReader, mara: Decisions
+) -> None:
+    both = ids(reader)[:2]
+    seen = reader.journal_end()
+    jon = Decisions(case, "jon", Clock())
+    jon.close(both[:1], "true_positive")
+    with pytest.raises(Overtaken) as found:
+        mara.close(both, "false_positive", seen)
+    assert found.value.alerts == {both[0]}
+    [entry] = found.value.entries
+    assert (entry.who, entry.action, entry.detail) == ("jon", "close", {"reason": "true_positive"})
+    assert statuses(reader)[:2] == [("closed", "true_positive", ""), ("open", "", "")]
+    mara.close(both, "false_positive", found.value.seen)  # told so, and meant all the same
+    assert {state[:2] for state in statuses(reader)[:2]} == {("closed", "false_positive")}
+
+
+def test_a_state_that_changes_again_is_asked_about_again(
+    case: str, reader: CaseReader, mara: Decisions
+) -> None:
+    first = ids(reader)[:1]
+    jon = Decisions(case, "jon", Clock())
+    jon.acknowledge(first)
+    with pytest.raises(Overtaken) as found:
+        mara.acknowledge(first, 0)
+    jon.close(first, "other")
+    with pytest.raises(Overtaken) as again:
+        mara.acknowledge(first, found.value.seen)
+    assert [entry.action for entry in again.value.entries] == ["close"]
+
+
+def test_ones_own_decisions_notes_and_other_alerts_are_no_surprise(
+    case: str, reader: CaseReader, mara: Decisions
+) -> None:
+    first, second, _ = ids(reader)
+    seen = reader.journal_end()
+    jon = Decisions(case, "jon", Clock())
+    jon.note([first], "looks odd")
+    jon.tag([first], add=["odd"])
+    jon.close([second], "other")
+    mara.acknowledge([first], seen)
+    mara.close([first], "true_positive", seen)
+    assert statuses(reader)[0] == ("closed", "true_positive", "mara")
+
+
+def test_the_same_name_in_another_console_is_somebody_else(
+    case: str, reader: CaseReader, mara: Decisions
+) -> None:
+    Decisions(case, "mara", Clock()).close(ids(reader)[:1], "other")
+    with pytest.raises(Overtaken):
+        mara.acknowledge(ids(reader)[:1], 0)
+
+
+def test_an_exception_leaves_what_others_decided_meanwhile(
+    case: str, reader: CaseReader, mara: Decisions
+) -> None:
+    first = ids(reader)[0]
+    seen = reader.journal_end()
+    Decisions(case, "jon", Clock()).close([first], "true_positive")
+    done = mara.except_(ids(reader), {"item_id": "i1"}, seen)
+    assert (len(done.alerts), done.kept) == (2, (first,))
+    assert [state[1] for state in statuses(reader)] == [
+        "true_positive",
+        "false_positive",
+        "false_positive",
+    ]

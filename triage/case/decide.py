@@ -9,11 +9,14 @@ from typing import Any
 import apsw
 import orjson
 
+from triage.case import chain
 from triage.case.model import CLOSE_REASONS, JournalEntry
-from triage.case.schema import connect, next_change, transaction
+from triage.case.schema import connect, count, next_change, transaction
 from triage.errors import TriageError
+from triage.text import clean, encodable
 
-_STATE = ("status", "close_reason", "assignee", "decided_by", "decided_at")
+_COLUMNS = ("status", "close_reason", "assignee", "decided_by", "decided_at")
+_MAX_TAG = 60  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,82 +25,142 @@ class Done:
 
     entry: int  # journal id, 0 where nothing had to change
     alerts: tuple[str, ...]
+    kept: tuple[str, ...] = ()  # left as they are: somebody else had decided on them meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an undo took back."""
+
+    entry: JournalEntry
+    alerts: tuple[str, ...]  # as they were before that entry
+    kept: tuple[str, ...]  # changed again since then, and left so
+
+
+class Overtaken(TriageError):  # noqa: N818 - nothing is wrong: somebody was quicker
+    """Others decided on some of the alerts after the state that a decision was made on.
+
+    Nothing was written. ``entries`` are what they did, oldest first, ``alerts`` the ids it was done
+    to; ``seen`` is the state as of now, to decide on again.
+    """
+
+    def __init__(self, entries: Sequence[JournalEntry], alerts: frozenset[str], seen: int) -> None:
+        super().__init__(f"{len(alerts)} of the alerts were decided by somebody else meanwhile")
+        self.entries = tuple(entries)
+        self.alerts = alerts
+        self.seen = seen
 
 
 class Decisions:
-    """Writes one person's decisions; ``clock`` gives nanoseconds since 1970."""
+    """Writes one person's decisions; ``clock`` gives nanoseconds since 1970.
+
+    ``seen`` is the state that a decision is made on: the newest journal entry whose effect was on
+    the screen (:meth:`CaseReader.journal_end`). Where others decided on one of the alerts since,
+    through another ``Decisions``, Overtaken is raised; None decides on whatever there is.
+    """
 
     def __init__(self, case: str | apsw.Connection, who: str, clock: Callable[[], int]) -> None:
         self._db = connect(case) if isinstance(case, str) else case
-        self._who = who
+        self._who = encodable(who)
         self._clock = clock
+        self._own: set[int] = set()  # entries written here: never a surprise to who wrote them
 
     def close_case(self) -> None:
         """Close the connection to the case file."""
         self._db.close()
 
-    def acknowledge(self, alert_ids: Iterable[str]) -> Done:
+    def acknowledge(self, alert_ids: Iterable[str], seen: int | None = None) -> Done:
         """Take the alerts into work: acknowledged, and assigned to whoever did it."""
         change = {"status": "acknowledged", "close_reason": "", "assignee": self._who}
-        return self._decide("acknowledge", alert_ids, change, {})
+        return self._decide("acknowledge", alert_ids, change, {}, seen)
 
-    def close(self, alert_ids: Iterable[str], reason: str) -> Done:
+    def close(self, alert_ids: Iterable[str], reason: str, seen: int | None = None) -> Done:
         """Close the alerts for a reason of CLOSE_REASONS; raises TriageError for another."""
         if reason not in CLOSE_REASONS:
             raise TriageError(f"{reason!r} is no reason to close; take {', '.join(CLOSE_REASONS)}")
         change = {"status": "closed", "close_reason": reason}
-        return self._decide("close", alert_ids, change, {"reason": reason})
+        return self._decide("close", alert_ids, change, {"reason": reason}, seen)
 
-    def reopen(self, alert_ids: Iterable[str]) -> Done:
+    def reopen(self, alert_ids: Iterable[str], seen: int | None = None) -> Done:
         """Back to open, assigned to nobody."""
         change = {"status": "open", "close_reason": "", "assignee": ""}
-        return self._decide("reopen", alert_ids, change, {})
+        return self._decide("reopen", alert_ids, change, {}, seen)
 
-    def except_(self, alert_ids: Iterable[str], exception: dict[str, Any]) -> Done:
+    def assign(self, alert_ids: Iterable[str], to: str, seen: int | None = None) -> Done:
+        """Give the alerts to somebody, "" to nobody; their status stays."""
+        to = encodable(to).strip()
+        return self._decide("assign", alert_ids, {"assignee": to}, {"to": to}, seen)
+
+    def except_(
+        self, alert_ids: Iterable[str], exception: dict[str, Any], seen: int | None = None
+    ) -> Done:
         """Close the alerts an exception covers as false positives, in one entry.
 
         ``exception`` says which: ``path`` of the list, ``item_id``, ``name`` and ``reason``; it
-        comes back from :meth:`undo`, whose caller takes the item out of the list again.
+        comes back from :meth:`undo`, whose caller takes the item out of the list again. What others
+        decided after ``seen`` is kept: an exception is about events to come.
         """
-        change = {"status": "closed", "close_reason": "false_positive"}
-        return self._decide("except", alert_ids, change, exception, always=True)
+        with transaction(self._db):
+            ids, at = list(alert_ids), self._clock()
+            _, theirs = self._since(ids, seen)
+            change = {"status": "closed", "close_reason": "false_positive"}
+            changes = self._apply([one for one in ids if one not in theirs], change, at)
+            entry = self._journal("except", exception, changes, at=at)
+        return Done(entry, _ids(changes), tuple(one for one in ids if one in theirs))
+
+    def tag(
+        self, alert_ids: Iterable[str], add: Iterable[str] = (), remove: Iterable[str] = ()
+    ) -> Done:
+        """Put tags on the alerts and take others off. What others tagged meanwhile stays, so there
+        is no state to compare with."""
+        plus, minus = _tags(add), _tags(remove)
+        with transaction(self._db):
+            changes = []
+            for alert_id in alert_ids:
+                before = self._tags_of(alert_id)
+                after = sorted((set(before or ()) | set(plus)) - set(minus))
+                if before is not None and before != after:
+                    changes.append((alert_id, {"tags": before}, {"tags": after}))
+                    self._set_tags(alert_id, after)
+            if not changes:
+                return Done(0, ())
+            entry = self._journal("tag", {"add": plus, "remove": minus}, changes)
+        return Done(entry, _ids(changes))
 
     def note(self, alert_ids: Sequence[str], body: str) -> Done:
         """Add a note to each alert."""
+        body = encodable(body)
         with transaction(self._db):
             at = self._clock()
-            entry = self._journal(at, "note", {"body": body}, None)
+            changes: list[_Change] = []
             for alert_id in alert_ids:
                 self._db.execute(
                     "INSERT INTO note (alert_id, at, who, body) VALUES (?, ?, ?, ?)",
                     (alert_id, at, self._who, body),
                 )
-                note_id = self._db.last_insert_rowid()
+                changes.append((alert_id, {}, {"note": self._db.last_insert_rowid()}))
                 self._touch(alert_id, "notes = notes + 1")
-                self._record(entry, alert_id, {}, {"note": note_id})
+            entry = self._journal("note", {"body": body}, changes, at=at)
         return Done(entry, tuple(alert_ids))
 
     def tick(self, alert_id: str, step_id: str, text: str, done: bool) -> Done:
         """Mark a checklist step as done or not; ``text`` is the step's, for the history."""
         with transaction(self._db):
             at = self._clock()
-            before = self._db.execute(
-                "SELECT at, who FROM tick WHERE alert_id = ? AND step_id = ?", (alert_id, step_id)
-            ).fetchone()
+            before = self._tick_of(alert_id, step_id)
             if bool(before) == done:
                 return Done(0, ())
-            entry = self._journal(at, "tick" if done else "untick", {"step": text}, None)
             after = [at, self._who] if done else None
             self._set_tick(alert_id, step_id, after)
-            self._record(entry, alert_id, {"tick": [step_id, before]}, {"tick": [step_id, after]})
             self._touch(alert_id, "notes = notes")
+            change = (alert_id, {"tick": [step_id, before]}, {"tick": [step_id, after]})
+            entry = self._journal("tick" if done else "untick", {"step": text}, [change], at=at)
         return Done(entry, (alert_id,))
 
-    def undo(self) -> JournalEntry | None:
+    def undo(self) -> Undone | None:
         """Take back this person's newest decision that is not taken back yet.
 
-        Returns the entry that was undone, None where there is none left. An alert that somebody
-        else changed since keeps their decision.
+        None where there is none left. An alert that was changed again since keeps that.
         """
         with transaction(self._db):
             found = self._db.execute(
@@ -109,25 +172,20 @@ class Decisions:
             ).fetchone()
             if found is None:
                 return None
-            entry = JournalEntry(
-                id=found[0],
-                at=found[1],
-                who=found[2],
-                action=found[3],
-                detail=orjson.loads(found[4]),
-                undoes=None,
-            )
-            detail = {"action": entry.action}
-            undone = self._journal(self._clock(), "undo", detail, entry.id)
-            changes = list(
-                self._db.execute(
-                    "SELECT alert_id, before, after FROM journal_change WHERE journal_id = ?",
-                    (entry.id,),
-                )
-            )
-            for alert_id, before, after in changes:
-                self._revert(undone, alert_id, orjson.loads(before), orjson.loads(after))
-        return entry
+            id_, at, who, action, detail = found
+            entry = JournalEntry(id_, at, who, action, orjson.loads(detail), None)
+            rows: list[Any] = self._db.execute(
+                "SELECT alert_id, before, after FROM journal_change WHERE journal_id = ?",
+                (entry.id,),
+            ).fetchall()
+            changes: list[_Change] = []
+            for alert_id, before, after in rows:
+                changed = self._revert(alert_id, orjson.loads(before), orjson.loads(after))
+                if changed is not None:
+                    changes.append((alert_id, *changed))
+            self._journal("undo", {"action": entry.action}, changes, undoes=entry.id)
+        back = set(_ids(changes))
+        return Undone(entry, _ids(changes), tuple(row[0] for row in rows if row[0] not in back))
 
     # --------------------------------------------------------------------------------------------
 
@@ -137,52 +195,115 @@ class Decisions:
         alert_ids: Iterable[str],
         change: dict[str, Any],
         detail: dict[str, Any],
-        always: bool = False,
+        seen: int | None,
     ) -> Done:
-        changed: list[str] = []
         with transaction(self._db):
-            at = self._clock()
-            states = [(alert_id, self._state(alert_id)) for alert_id in alert_ids]
-            todo = [
-                (alert_id, state)
-                for alert_id, state in states
-                if state and any(state[name] != value for name, value in change.items())
-            ]
-            if not todo and not always:
+            ids, at = list(alert_ids), self._clock()
+            entries, theirs = self._since(ids, seen)
+            if theirs:
+                raise Overtaken(entries, theirs, self._end())
+            changes = self._apply(ids, change, at)
+            if not changes:
                 return Done(0, ())
-            entry = self._journal(at, action, detail, None)
-            for alert_id, before in todo:
-                after = {**before, **change, "decided_by": self._who, "decided_at": at}
-                self._set_state(alert_id, after)
-                self._record(entry, alert_id, {"state": before}, {"state": after})
-                changed.append(alert_id)
-        return Done(entry, tuple(changed))
+            entry = self._journal(action, detail, changes, at=at)
+        return Done(entry, _ids(changes))
+
+    def _since(
+        self, alert_ids: Iterable[str], seen: int | None
+    ) -> tuple[list[JournalEntry], frozenset[str]]:
+        """What others decided on these alerts after the entry ``seen``, and on which of them."""
+        if seen is None:
+            return [], frozenset()
+        wanted = set(alert_ids)
+        entries: dict[int, JournalEntry] = {}
+        theirs: set[str] = set()
+        rows = self._db.execute(
+            "SELECT id, at, who, action, detail, undoes, alert_id, after FROM journal"
+            " JOIN journal_change ON journal_id = id WHERE id > ? ORDER BY id",
+            (seen,),
+        )
+        for id_, at, who, action, detail, undoes, alert_id, after in rows:
+            # Notes, ticks and tags are added to one another; only states replace one another.
+            if id_ not in self._own and alert_id in wanted and "state" in orjson.loads(after):
+                entry = JournalEntry(id_, at, who, action, orjson.loads(detail), undoes)
+                entries.setdefault(id_, entry)
+                theirs.add(alert_id)
+        return list(entries.values()), frozenset(theirs)
+
+    def _end(self) -> int:
+        return count(self._db, "SELECT coalesce(max(id), 0) FROM journal")
+
+    def _apply(self, alert_ids: Iterable[str], change: dict[str, Any], at: int) -> list[_Change]:
+        """Change the state of those alerts that are not in it yet; what changed of each."""
+        changes: list[_Change] = []
+        stamp = {"decided_by": self._who, "decided_at": at}
+        fresh = {**change, **stamp} if "status" in change else change
+        for alert_id in alert_ids:
+            state = self._state(alert_id)
+            if state and any(state[name] != value for name, value in change.items()):
+                before = {name: state[name] for name in fresh}
+                self._set_state(alert_id, fresh)
+                changes.append((alert_id, {"state": before}, {"state": fresh}))
+        return changes
 
     def _revert(
-        self, entry: int, alert_id: str, before: dict[str, Any], after: dict[str, Any]
-    ) -> None:
-        if "state" in after and self._state(alert_id) == after["state"]:
+        self, alert_id: str, before: dict[str, Any], after: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Undo one change where nobody has replaced it; (before, after) of that, None: kept."""
+        if "state" in after:
+            state = self._state(alert_id)
+            if not state or any(state[name] != value for name, value in after["state"].items()):
+                return None
             self._set_state(alert_id, before["state"])
+        if "tags" in after:
+            have = self._tags_of(alert_id) or []
+            gone = set(before["tags"]) - set(after["tags"])
+            came = set(after["tags"]) - set(before["tags"])
+            back = sorted((set(have) | gone) - came)
+            if back == have:
+                return None
+            self._set_tags(alert_id, back)
+            return {"tags": have}, {"tags": back}
         if "note" in after:
             self._db.execute("UPDATE note SET removed = 1 WHERE id = ?", (after["note"],))
             self._touch(alert_id, "notes = notes - 1")
         if "tick" in after:
+            step_id, mark = after["tick"]
+            if self._tick_of(alert_id, step_id) != mark:
+                return None
             self._set_tick(alert_id, *before["tick"])
             self._touch(alert_id, "notes = notes")
-        self._record(entry, alert_id, after, before)
+        return after, before
 
     def _state(self, alert_id: str) -> dict[str, Any]:
         found = self._db.execute(
-            f"SELECT {', '.join(_STATE)} FROM alert WHERE id = ?",  # noqa: S608 - own columns
+            f"SELECT {', '.join(_COLUMNS)} FROM alert WHERE id = ?",  # noqa: S608 - own columns
             (alert_id,),
         ).fetchone()
-        return dict(zip(_STATE, found, strict=True)) if found else {}
+        return dict(zip(_COLUMNS, found, strict=True)) if found else {}
 
     def _set_state(self, alert_id: str, state: dict[str, Any]) -> None:
+        known = {name: state[name] for name in _COLUMNS if name in state}
         self._db.execute(
-            f"UPDATE alert SET change = ?, {' = ?, '.join(_STATE)} = ? WHERE id = ?",  # noqa: S608 - own columns
-            (next_change(self._db), *(state[name] for name in _STATE), alert_id),
+            f"UPDATE alert SET change = ?, {' = ?, '.join(known)} = ? WHERE id = ?",  # noqa: S608 - own columns
+            (next_change(self._db), *known.values(), alert_id),
         )
+
+    def _tags_of(self, alert_id: str) -> list[str] | None:
+        found = self._db.execute("SELECT tags FROM alert WHERE id = ?", (alert_id,)).fetchone()
+        return None if found is None else found[0].split("\n") if found[0] else []
+
+    def _set_tags(self, alert_id: str, tags: Iterable[str]) -> None:
+        self._db.execute(
+            "UPDATE alert SET change = ?, tags = ? WHERE id = ?",
+            (next_change(self._db), "\n".join(tags), alert_id),
+        )
+
+    def _tick_of(self, alert_id: str, step_id: str) -> list[Any] | None:
+        found = self._db.execute(
+            "SELECT at, who FROM tick WHERE alert_id = ? AND step_id = ?", (alert_id, step_id)
+        ).fetchone()
+        return list(found) if found else None
 
     def _set_tick(self, alert_id: str, step_id: str, mark: Sequence[Any] | None) -> None:
         self._db.execute("DELETE FROM tick WHERE alert_id = ? AND step_id = ?", (alert_id, step_id))
@@ -195,17 +316,30 @@ class Decisions:
             (next_change(self._db), alert_id),
         )
 
-    def _journal(self, at: int, action: str, detail: dict[str, Any], undoes: int | None) -> int:
-        self._db.execute(
-            "INSERT INTO journal (at, who, action, detail, undoes) VALUES (?, ?, ?, ?, ?)",
-            (at, self._who, action, orjson.dumps(detail).decode(), undoes),
-        )
-        return self._db.last_insert_rowid()
+    def _journal(
+        self,
+        action: str,
+        detail: dict[str, Any],
+        changes: Sequence[_Change],
+        *,
+        undoes: int | None = None,
+        at: int | None = None,
+    ) -> int:
+        when = self._clock() if at is None else at
+        entry = chain.append(self._db, when, self._who, action, detail, changes, undoes)
+        self._own.add(entry)
+        return entry
 
-    def _record(
-        self, entry: int, alert_id: str, before: dict[str, Any], after: dict[str, Any]
-    ) -> None:
-        self._db.execute(
-            "INSERT INTO journal_change VALUES (?, ?, ?, ?)",
-            (entry, alert_id, orjson.dumps(before).decode(), orjson.dumps(after).decode()),
-        )
+
+_Change = tuple[str, dict[str, Any], dict[str, Any]]  # alert id, before, after
+
+
+def _ids(changes: Sequence[_Change]) -> tuple[str, ...]:
+    return tuple(change[0] for change in changes)
+
+
+def _tags(given: Iterable[str]) -> list[str]:
+    """Tags as they are kept: without blanks, commas and a leading #."""
+    words = (word for text in given for word in text.replace(",", " ").split())
+    tags = (clean(encodable(word.lstrip("#")), _MAX_TAG) for word in words)
+    return sorted({tag for tag in tags if tag})

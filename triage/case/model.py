@@ -39,6 +39,7 @@ class AlertRow:
     decided_by: str
     decided_at: int  # ns, 0 where nobody decided yet
     notes: int  # how many notes
+    tags: tuple[str, ...] = ()  # what people call it, in order of the alphabet
 
     @property
     def count(self) -> int:
@@ -78,7 +79,8 @@ class JournalEntry:
     id: int
     at: int  # ns
     who: str
-    action: str  # "acknowledge", "close", "reopen", "note", "tick", "untick", "except", "undo"
+    # "acknowledge", "close", "reopen", "except", "assign", "tag", "note", "tick", "untick", "undo"
+    action: str
     detail: Doc  # what the action needs to be told again: reason, note, exception …
     undoes: int | None  # id of the entry this one takes back
 

@@ -27,7 +27,7 @@ from triage.sources.block import Reject
 _ROW = (
     "id, change, rule_id, rule_name, severity, risk_score, time, created, host, user, process,"
     " entity_id, reason, collapsed, superseded, status, close_reason, assignee, decided_by,"
-    " decided_at, notes"
+    " decided_at, notes, tags"
 )
 _PROCESS = (
     "host, entity_id, parent_entity_id, pid, parent_pid, name, executable, command_line,"
@@ -115,7 +115,8 @@ class CaseReader:
         documents of the matched events under ``triage.events``."""
         for alert_id in alert_ids:
             found = self._db.execute(
-                "SELECT doc, status, close_reason, assignee FROM alert WHERE id = ?", (alert_id,)
+                "SELECT doc, status, close_reason, assignee, tags FROM alert WHERE id = ?",
+                (alert_id,),
             ).fetchone()
             if found is None:
                 continue
@@ -125,6 +126,8 @@ class CaseReader:
                 doc["kibana.alert.workflow_reason"] = found[2]
             if found[3]:
                 doc["kibana.alert.workflow_assignee_ids"] = [found[3]]
+            if found[4]:
+                doc["kibana.alert.workflow_tags"] = found[4].split("\n")
             doc["triage.events"] = [matched.event.doc for matched in self.matched(alert_id)]
             yield doc
 
@@ -147,6 +150,18 @@ class CaseReader:
         )
         for id_, at, who, action, detail, undoes in rows:
             yield JournalEntry(id_, at, who, action, orjson.loads(detail), undoes)
+
+    def journal_end(self) -> int:
+        """The id of the newest journal entry, 0 where there is none: the state a decision is made
+        on is what the journal said up to there."""
+        return count(self._db, "SELECT coalesce(max(id), 0) FROM journal")
+
+    def people(self) -> list[str]:
+        """Who decided or was assigned anything in this case, by name."""
+        rows = self._db.execute(
+            "SELECT who FROM journal UNION SELECT assignee FROM alert WHERE assignee <> ''"
+        )
+        return [row[0] for row in rows]
 
     def rule_alerts(self, rule_id: str) -> Iterator[tuple[AlertRow, list[Event]]]:
         """Every alert of a rule with its matched events: what an exception would be tried on."""
@@ -292,6 +307,7 @@ class CaseReader:
 def _alert_row(row: tuple[Any, ...]) -> AlertRow:
     values = list(row)
     values[14] = bool(values[14])  # superseded
+    values[-1] = tuple(values[-1].split("\n")) if values[-1] else ()  # tags
     return AlertRow(*values)
 
 

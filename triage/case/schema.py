@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from triage.case import chain
 from triage.errors import TriageError
 
 MEMORY = ":memory:"
@@ -108,10 +109,19 @@ CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL, state TEXT NOT
   error TEXT NOT NULL) WITHOUT ROWID;
 """
 
-# One step a version of the case file. What is released is never changed: a change is a new step
-# at the end, and a case of any older version is brought up to date by the steps it lacks.
-_STEPS = (_TABLES, _SOURCES)
+_TAGS = "ALTER TABLE alert ADD COLUMN tags TEXT NOT NULL DEFAULT ''"  # each on a line of its own
+
+# One step a version of the case file, SQL or a function where SQL is not enough. What is released
+# is never changed: a change is a new step at the end, and a case of any older version is brought up
+# to date by the steps it lacks.
+_STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
+    _TABLES,
+    _SOURCES,
+    chain.install,
+    _TAGS,
+)
 VERSION = len(_STEPS)
+CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified
 
 
 def connect(path: str) -> apsw.Connection:
@@ -160,7 +170,10 @@ def _prepare(connection: apsw.Connection, path: str) -> None:
     if version > VERSION:
         raise TriageError(f"{path} was made by a newer triage (case version {version}); update")
     for step in _STEPS[version:]:
-        connection.execute(step)
+        if isinstance(step, str):
+            connection.execute(step)
+        else:
+            step(connection)
     connection.pragma("user_version", VERSION)
 
 

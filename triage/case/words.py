@@ -13,6 +13,18 @@ CLOSE_WORDS = {
     "duplicate": "duplicate",
     "other": "other",
 }
+_ACTIONS = {
+    "acknowledge": "acknowledged",
+    "reopen": "opened again",
+    "close": "closed",
+    "except": "closed by an exception",
+    "note": "wrote a note",
+    "assign": "assigned",
+    "tag": "tagged",
+    "tick": "ticked",
+    "untick": "unticked",
+    "undo": "took back",
+}
 
 
 def told(entry: JournalEntry) -> str:
@@ -24,7 +36,14 @@ def told(entry: JournalEntry) -> str:
         return f"closed as false positive by the exception {str(detail.get('name', ''))!r}"
     if entry.action in ("tick", "untick"):
         return f"{entry.action}ed: {detail.get('step', '')}"
+    if entry.action == "assign":
+        to = str(detail.get("to", ""))
+        return f"assigned to {to}" if to else "assigned to nobody"
+    if entry.action == "tag":
+        signed = [f"+{tag}" for tag in detail.get("add", [])]
+        signed += [f"−{tag}" for tag in detail.get("remove", [])]
+        return f"tags {' '.join(signed)}"
     if entry.action == "undo":
-        return f"took back: {detail.get('action', '')}"
-    words = {"acknowledge": "acknowledged", "reopen": "opened again", "note": "wrote a note"}
-    return words.get(entry.action, entry.action)
+        action = str(detail.get("action", ""))
+        return f"took back: {_ACTIONS.get(action, action)}"
+    return _ACTIONS.get(entry.action, entry.action)

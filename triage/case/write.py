@@ -28,6 +28,25 @@ from triage.rules import Rule
 from triage.sources import Block, Position
 from triage.text import encodable
 
+# What only people write. The engine's connection cannot: whatever a log says, it decides nothing.
+_PEOPLES_TABLES = frozenset({"journal", "journal_change", "note", "tick"})
+_PEOPLES_COLUMNS = frozenset(
+    {"status", "close_reason", "assignee", "decided_by", "decided_at", "notes", "tags"}
+)
+_WRITES = frozenset({apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE})
+
+
+def _engine_may(
+    operation: int, table: str | None, column: str | None, _database: str | None, _in: str | None
+) -> int:
+    """SQLite asks for each statement that it prepares."""
+    if operation not in _WRITES:
+        return apsw.SQLITE_OK
+    decides = table in _PEOPLES_TABLES or (
+        table == "alert" and (operation == apsw.SQLITE_DELETE or column in _PEOPLES_COLUMNS)
+    )
+    return apsw.SQLITE_DENY if decides else apsw.SQLITE_OK
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
@@ -43,6 +62,7 @@ class CaseWriter:
 
     def __init__(self, path: str, clock: Callable[[], int]) -> None:
         self._db = connect(path)
+        self._db.authorizer = _engine_may
         self._clock = clock
         self._told: dict[str, SourceState] = {}  # the logs as last said
         self._keeps = path != MEMORY  # a case that is gone at the end needs no place to go on from

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from triage import __version__
-from triage.cli import convert, doctor, hunt, query, rules, sources, watch
+from triage.cli import convert, doctor, hunt, query, rules, sources, verify, watch
 from triage.cli.common import FAILED, OK, say
 from triage.errors import TriageError
 
@@ -22,18 +22,19 @@ Watch endpoint logs live, see alerts as they happen, understand each one in a mi
   triage sources ./logs    what logs hold, and what the rules can make of them
   triage convert ./logs    print the events as ECS NDJSON
   triage doctor            is this machine, or a case file, fit for work?
+  triage verify CASE       is its audit journal whole, and do its alerts stand as it says?
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code: 0 done, 1 for what `doctor` finds, 2 bad usage
-    or unreadable input."""
+    """Run the command line; the exit code: 0 done, 1 for what `doctor` or `verify` find, 2 bad
+    usage or unreadable input."""
     parser = argparse.ArgumentParser(
         prog="triage", description=_DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (watch, hunt, query, sources, rules, convert, doctor):
+    for module in (watch, hunt, query, sources, rules, convert, doctor, verify):
         module.register(commands)
     options = parser.parse_args(arguments)
     if "command" not in options:

@@ -117,15 +117,17 @@ class AlertScreen(ConsoleScreen):
             self.say("the case is open for reading only", "warning")
             return
         try:
-            entry = self.desk.decisions.undo()
-            removed = self._take_back_exception(entry) if entry else ""
+            undone = self.desk.decisions.undo()
+            removed = self._take_back_exception(undone.entry) if undone else ""
         except (TriageError, apsw.Error) as error:
             self.say(f"not undone: {error}", "error")
             return
-        if entry is None:
+        if undone is None:
             self.say("nothing left to undo")
         else:
-            self.say(f"undone: {told(entry)}{removed}")
+            kept = plural(len(undone.kept), "alert")
+            left = f"; {kept} changed since, and left so" if undone.kept else ""
+            self.say(f"undone: {told(undone.entry)}{removed}{left}")
             self.decided()
 
     @staticmethod
