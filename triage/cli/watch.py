@@ -53,7 +53,7 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     watch.add_argument(
         "--user",
         metavar="NAME",
-        default=_user(),
+        default=default_user(),
         help="who decides, as the case records it (default: %(default)s)",
     )
     watch.add_argument(
@@ -62,7 +62,8 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     watch.set_defaults(command=_watch)
 
 
-def _user() -> str:
+def default_user() -> str:
+    """Who decides where nobody says so: the name of the account."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
