@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests import events
 from triage.case.read import CaseReader
-from triage.case.schema import VERSION, connect
+from triage.case.schema import _STEPS, VERSION
 from triage.case.write import CaseWriter
 from triage.run import Config, Engine
 from triage.run.health import Health, Rate, memory
@@ -136,14 +137,10 @@ def test_memory_grows_with_what_is_held() -> None:
 
 def test_a_case_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
     path = str(tmp_path / "old.triage")
-    connection = connect(path)
-    connection.execute("DROP TABLE source")
-    connection.execute(
-        "CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL, state TEXT NOT NULL,"
-        " reason TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,"
-        " events INTEGER NOT NULL, rejects INTEGER NOT NULL) WITHOUT ROWID"
-    )
-    connection.execute("INSERT INTO source VALUES ('/l', 'ecs', 'idle', '', 1, 1, 1, 0)")
+    connection = apsw.Connection(path)
+    connection.execute(_STEPS[0])
+    connection.execute("CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL)")
+    connection.execute("INSERT INTO source VALUES ('/l', 'ecs')")
     connection.execute("INSERT INTO note (alert_id, at, who, body) VALUES ('a', 1, 'me', 'kept')")
     connection.pragma("user_version", 1)
     connection.close()

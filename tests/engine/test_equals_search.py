@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from triage import times
 from triage.engine.match import Hit, Matcher
 from triage.engine.sequence import Match, Sequencer
+from triage.engine.waiting import KnownBlock, Waiting, place_of
 from triage.eql import parse, search
 from triage.sources import Block, Position
 
@@ -74,8 +75,8 @@ def documents(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return docs
 
 
-def block(source: str, docs: list[dict[str, Any]]) -> Block:
-    position = Position("g", source, 1, 1, "ecs", "utf-8", 0, 0)
+def block(source: str, docs: list[dict[str, Any]], number: int = 0) -> Block:
+    position = Position(f"g{number}", source, 1, 1, "ecs", "utf-8", 0, 0)
     records = tuple(orjson.dumps(doc) for doc in docs)
     return Block(source, "ecs", records, tuple(range(len(docs))), position)
 
@@ -83,17 +84,29 @@ def block(source: str, docs: list[dict[str, Any]]) -> Block:
 Alert = tuple[tuple[Any, ...], tuple[str, ...]]  # join key, ids of the events
 
 
-def streamed(rule: Rule, blocks: list[Block], restarts: set[int]) -> set[Alert]:
+def streamed(
+    rule: Rule, blocks: list[Block], restarts: set[int], waiting: bool = False
+) -> set[Alert]:
     """The alerts that stand at the end."""
-    matcher = Matcher([(rule, [])], processes=False)
+    matcher = Matcher([(rule, [])], processes=False, waiting=waiting)
     sequencer = Sequencer([rule])
+    at = {place_of(one): one for one in blocks}
+    wait = Waiting(at.get)
+    wait.use(matcher, [rule] if waiting else [])
+    known: list[KnownBlock] = []
     kept: dict[tuple[str, str], Hit] = {}
     told: set[Alert] = set()
     for number, one in enumerate(blocks):
         if number in restarts:
             sequencer = Sequencer([rule])
             sequencer.restore(kept.values())
-        advance = sequencer.advance(matcher(one).hits)
+            wait = Waiting(at.get)
+            wait.use(matcher, [rule] if waiting else [])
+            wait.restore(known, kept.values())
+        result = wait.advance(one, matcher(one))
+        advance = sequencer.advance(result.hits)
+        noted = wait.note(one, result)
+        known.extend([noted] if noted else [])
         kept.update({(hit.key, hit.event.id): hit for hit in advance.kept})
         told -= {alert(match) for match in advance.superseded}
         told |= {alert(match) for match in advance.matches}
@@ -104,12 +117,22 @@ def alert(match: Match) -> Alert:
     return match.key, tuple(event.id for event in match.events)
 
 
-@pytest.mark.parametrize("query", QUERIES)
+# The same by fields that later stages can wait by.
+WAITING = [
+    query.replace("key", "host.id").replace("other", "process.entity_id") for query in QUERIES
+]
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+@pytest.mark.parametrize("query", [*QUERIES, *WAITING])
 @given(drawn=events, data=st.data())
 def test_any_arrival_gives_what_a_search_finds(
-    query: str, drawn: list[dict[str, Any]], data: st.DataObject
+    query: str, waiting: bool, drawn: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     docs = documents(drawn)
+    if "host.id" in query:
+        names = {"key": "host.id", "other": "process.entity_id"}
+        docs = [{names.get(name, name): value for name, value in doc.items()} for doc in docs]
     rule = Rule(parse(query))
     wanted = {
         (hit.join_keys, tuple(doc["event"]["id"] for doc in hit.events if doc is not None))
@@ -118,9 +141,12 @@ def test_any_arrival_gives_what_a_search_finds(
     arrived = data.draw(st.permutations(docs + docs[: len(docs) // 3]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(arrived)), max_size=4)))
     chunks = [arrived[a:b] for a, b in zip([0, *cuts], [*cuts, len(arrived)], strict=True)]
-    blocks = [block(data.draw(st.sampled_from(["one", "two"])), chunk) for chunk in chunks]
+    blocks = [
+        block(data.draw(st.sampled_from(["one", "two"])), chunk, number)
+        for number, chunk in enumerate(chunks)
+    ]
     restarts = data.draw(st.sets(st.integers(0, 4)))
-    found = streamed(rule, blocks, restarts)
+    found = streamed(rule, blocks, restarts, waiting)
     if rule.query.kind == "sample":
         # A search answers with one sample of its choice for a key; a stream with the first to be.
         assert {key for key, _ in found} == {key for key, _ in wanted}

@@ -111,6 +111,9 @@ CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL, state TEXT NOT
 
 _TAGS = "ALTER TABLE alert ADD COLUMN tags TEXT NOT NULL DEFAULT ''"  # each on a line of its own
 
+# Of the join values by which records of a block wait: sorted 32-bit hashes (triage.engine.waiting).
+_WAITING = "ALTER TABLE block ADD COLUMN waiting BLOB NOT NULL DEFAULT x''"
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -119,6 +122,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _SOURCES,
     chain.install,
     _TAGS,
+    _WAITING,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified

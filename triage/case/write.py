@@ -22,6 +22,7 @@ from triage.case.schema import (
 )
 from triage.engine.match import BlockResult, Hit, StoredEvent, Suppression
 from triage.engine.sequence import Advance, Match
+from triage.engine.waiting import BlockPlace, KnownBlock
 from triage.errors import Problem
 from triage.event import Event
 from triage.rules import Rule
@@ -104,12 +105,30 @@ class CaseWriter:
             )
         return hits
 
+    def known_blocks(self) -> list[KnownBlock]:
+        """The blocks read so far in which records wait for the first stage of a sequence."""
+        rows = self._db.execute(
+            "SELECT source, format, first, last, generation, min_time, max_time, waiting"
+            " FROM block WHERE waiting <> x''"
+        )
+        return [
+            KnownBlock(BlockPlace(told_path(source), *place), low, high, waiting)
+            for source, *place, low, high, waiting in rows
+        ]
+
     # A block ------------------------------------------------------------------------------------
 
     def commit(
-        self, block: Block, result: BlockResult, advance: Advance, rules: Mapping[str, Rule]
+        self,
+        block: Block,
+        result: BlockResult,
+        advance: Advance,
+        rules: Mapping[str, Rule],
+        known: KnownBlock | None = None,
     ) -> Committed:
-        """Write all that a block brought about, and where to go on behind it, or nothing."""
+        """Write all that a block brought about, and where to go on behind it, or nothing.
+
+        ``known``: the block as far as records wait in it."""
         with transaction(self._db):
             found, new, collapsed = self._alerts(advance.matches, rules)
             for match in advance.superseded:
@@ -128,7 +147,7 @@ class CaseWriter:
                     ),
                 )
             if self._keeps:
-                self._keep(block, result, advance, rules)
+                self._keep(block, result, advance, rules, known)
         return Committed(tuple(found), new, collapsed)
 
     def commit_confirmed(self, advance: Advance, rules: Mapping[str, Rule]) -> Committed:
@@ -138,7 +157,12 @@ class CaseWriter:
         return Committed(tuple(found), new, collapsed)
 
     def _keep(
-        self, block: Block, result: BlockResult, advance: Advance, rules: Mapping[str, Rule]
+        self,
+        block: Block,
+        result: BlockResult,
+        advance: Advance,
+        rules: Mapping[str, Rule],
+        known: KnownBlock | None,
     ) -> None:
         at = self._clock()
         for message in block.gaps:
@@ -149,7 +173,7 @@ class CaseWriter:
         self._processes(result)
         if block.positions:
             self._db.execute(
-                "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     stored_path(block.source),
                     block.format,
@@ -160,6 +184,7 @@ class CaseWriter:
                     result.max_time,
                     orjson.dumps(result.hosts).decode(),
                     block.position.generation,
+                    known.values if known else b"",
                 ),
             )
         for hit in advance.kept:

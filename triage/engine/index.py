@@ -13,6 +13,8 @@ from triage.fields import Doc
 
 _MOST_MASKS = 4_096  # whose steps are remembered
 UNTIL = -1  # the stage number of a sequence's `until`
+# Join keys by which later stages can wait, the best first: few events share a process.
+WAITING_FIELDS = ("process.entity_id", "process.parent.entity_id", "host.id")
 
 
 class Condition(Protocol):
@@ -55,6 +57,17 @@ class Step:
     join: tuple[tuple[str, bool], ...]  # its keys: field, and whether it is optional
     # The rule's exceptions, each with the id of its item; one that holds keeps the event from here.
     exceptions: tuple[tuple[str, Callable[[Doc], bool]], ...]
+    # The field by whose value a later stage waits for the first one; "" where it does not wait.
+    waits_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with an event that may fill the steps of one mask."""
+
+    steps: tuple[Step, ...]  # to be tried at once, in the order of the rules
+    waiting: int  # mask of the steps that wait until a first stage is open
+    fields: tuple[str, ...]  # by whose values they wait
 
 
 class StepIndex:
@@ -63,10 +76,16 @@ class StepIndex:
     A step is one bit or, where its condition has alternatives, several; masks are sets of bits.
     """
 
-    def __init__(self, rules: Iterable[ExceptedRule]) -> None:
+    def __init__(self, rules: Iterable[ExceptedRule], *, waiting: bool = False) -> None:
+        """``waiting``: whether later stages of sequences wait for the first one."""
         self.steps: list[Step] = []  # by bit; a step with alternatives is there several times
+        self.first: dict[str, Step] = {}  # the first stage of the rules whose later ones wait
+        self.waiting: dict[str, int] = {}  # mask of the waiting steps of a rule
+        self._fields: dict[str, int] = {}  # mask of the steps that wait by a field
+        self._waits = waiting
         self._trees: list[Tree] = []
         self._of: dict[int, tuple[Step, ...]] = {}
+        self._plans: dict[int, Plan] = {}
         for rule, exceptions in rules:
             self._add(rule, tuple(exceptions))
         self.every = (1 << len(self.steps)) - 1
@@ -78,14 +97,22 @@ class StepIndex:
         self, rule: RuleLike, exceptions: tuple[tuple[str, Callable[[Doc], bool]], ...]
     ) -> None:
         stages = list(enumerate(rule.query.stages))
+        place = waiting_key(rule.query) if self._waits else None
         if rule.query.until is not None:
             stages.append((UNTIL, rule.query.until))
         for number, stage in stages:
             condition = compile_stage(stage, category_field=rule.event_category_field)
             join = tuple((key.name, key.optional) for key in stage.keys)
-            step = Step(rule.rule_id, number, condition, join, exceptions)
+            waits_by = stage.keys[place].name if place is not None and number else ""
+            step = Step(rule.rule_id, number, condition, join, exceptions, waits_by)
+            if place is not None and not number:
+                self.first[rule.rule_id] = step
             tree = _with_category(condition.tree, condition.categories, rule.event_category_field)
             for branch in branches(tree):
+                if waits_by:
+                    bit = 1 << len(self.steps)
+                    self.waiting[rule.rule_id] = self.waiting.get(rule.rule_id, 0) | bit
+                    self._fields[waits_by] = self._fields.get(waits_by, 0) | bit
                 self.steps.append(step)
                 self._trees.append(branch)
 
@@ -101,6 +128,17 @@ class StepIndex:
                     known[name] = (demand, known.get(name, (demand, 0))[1] | 1 << bit)
         return {field: list(known.values()) for field, known in demands.items()}
 
+    def plan(self, mask: int) -> Plan:
+        """What is to be done with an event that may fill the steps of a mask."""
+        known = self._plans.get(mask)
+        if known is None:
+            if len(self._plans) >= _MOST_MASKS:
+                self._plans.clear()
+            fields = tuple(field for field, steps in self._fields.items() if steps & mask)
+            waiting = sum(self._fields.values()) & mask
+            known = self._plans[mask] = Plan(self.of(mask & ~waiting), waiting, fields)
+        return known
+
     def of(self, mask: int) -> tuple[Step, ...]:
         """The steps of a mask, each once, in the order of the rules."""
         known = self._of.get(mask)
@@ -110,6 +148,24 @@ class StepIndex:
             known = tuple(dict.fromkeys(self.steps[bit] for bit in bits(mask)))
             self._of[mask] = known
         return known
+
+
+def waiting_key(query: Any) -> int | None:
+    """The place among its join keys by which a sequence's later stages can wait for the first.
+
+    None where they can not: a match must have an event of the first stage, and each later stage a
+    key that is never missing, of a field whose values are kept with the blocks.
+    """
+    if query.kind != "sequence" or query.stages[0].missing or len(query.stages) < 2:
+        return None
+    stages = [stage for stage in (*query.stages, query.until) if stage is not None]
+    places: list[tuple[int, int]] = []
+    for place in range(len(stages[0].keys)):
+        keys = [stage.keys[place] for stage in stages]
+        names = {key.name for key in keys[1:]}
+        if names <= set(WAITING_FIELDS) and not any(key.optional for key in keys):
+            places.append((max(map(WAITING_FIELDS.index, names)), place))
+    return min(places)[1] if places else None
 
 
 def _with_category(tree: Tree, categories: frozenset[str] | None, field: str) -> Tree:

@@ -7,13 +7,13 @@ order, in any process, on any machine; all that needs order or memory is in ``se
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import orjson
 
 from triage.engine.gates import Gate
-from triage.engine.index import ExceptedRule, Step, StepIndex
+from triage.engine.index import WAITING_FIELDS, ExceptedRule, Step, StepIndex
 from triage.engine.sieve import Demands, Sieve
 from triage.eql.access import Reader, reader
 from triage.event import Event, fits, identity, order_of
@@ -22,6 +22,7 @@ from triage.sources import Block, RecordError, Reject, decode
 from triage.sources.block import EXCERPT_BYTES
 
 _MOST_SIEVES = 32
+_WAITING = {name: reader(name) for name in WAITING_FIELDS}
 
 
 class StoredEvent:
@@ -115,6 +116,14 @@ class ProcessChange:
     values: tuple[str | int, ...]  # in the order of triage.case's process table
 
 
+class Pending(NamedTuple):
+    """A record that may fill later stages, once a first one is open for its key."""
+
+    at: int  # its number in the block
+    time: int  # ns
+    steps: int  # mask of the steps
+
+
 @dataclass(frozen=True, slots=True)
 class BlockResult:
     """What a block held: the hits and everything the case wants to know of it."""
@@ -128,6 +137,7 @@ class BlockResult:
     min_time: int  # ns; 0 where the block holds no event with a time
     max_time: int
     hosts: tuple[str, ...]
+    pending: Mapping[Any, Sequence[Pending]] = field(default_factory=dict)  # by join value
 
 
 class Matcher:
@@ -142,10 +152,13 @@ class Matcher:
         *,
         processes: bool = True,
         optimise: bool = True,
+        waiting: bool = False,
     ) -> None:
         """``processes``: whether to gather process starts and ends, which only a case needs.
-        ``optimise``: False tries every step on every event, for tests to compare with."""
-        self._index = index = StepIndex(rules)
+        ``optimise``: False tries every step on every event, for tests to compare with.
+        ``waiting``: leave later stages of sequences to triage.engine.waiting, where they can wait.
+        """
+        self.index = index = StepIndex(rules, waiting=waiting)
         self._processes = processes
         self._optimise = optimise
         self._readers = {field: reader(field) for field in index.fields}
@@ -154,7 +167,10 @@ class Matcher:
 
     def __call__(self, block: Block) -> BlockResult:
         run = _Run(block)
-        for record, position in zip(block.records, block.positions, strict=True):
+        plan = self.index.plan
+        for number, (record, position) in enumerate(
+            zip(block.records, block.positions, strict=True)
+        ):
             try:
                 doc = decode(block.format, record)
             except RecordError as error:
@@ -169,16 +185,45 @@ class Matcher:
             run.note(host, order[0] if order else None)
             if self._processes and (change := process_change(doc, host, order)):
                 run.processes.append(change)
-            alive = self._sieve_for(doc).alive(doc) if self._optimise else self._index.every
-            if alive:
+            alive = self._sieve_for(doc).alive(doc) if self._optimise else self.index.every
+            if not alive:
+                continue
+            todo = plan(alive)
+            if todo.steps:
                 place = order or (0, 0, block.source, position)
                 stored = StoredEvent.of_record(block.format, record, place, host)
-                self._try(doc, stored, self._index.of(alive), run)
+                self._try(doc, stored, todo.steps, run)
+            if todo.fields and order:
+                run.wait(doc, Pending(number, order[0], todo.waiting), todo.fields)
         return run.result()
+
+    def awake(
+        self, block: Block, number: int, steps: int
+    ) -> tuple[Sequence[Hit], Sequence[Suppression]]:
+        """The hits of a record whose later stages (a mask) need wait no longer.
+
+        A hit that fills the first stage too takes the place of the one that was told before.
+        """
+        record, position = block.records[number], block.positions[number]
+        doc = decode(block.format, record) or {}
+        order = order_of(doc, block.source, position)
+        if order is None:
+            return (), ()
+        stored = StoredEvent.of_record(block.format, record, order, host_of(doc))
+        run = _Run(block)
+        self._try(doc, stored, self.index.of(steps), run)
+        hits: list[Hit] = []
+        for hit in run.hits:
+            first = self.index.first[hit.rule_id]
+            excepted = any(test(doc) for _, test in first.exceptions)
+            if not excepted and first.condition.matches(doc) and _has_key(first, doc, hit.key):
+                hit = hit._replace(stages=(0, *hit.stages))
+            hits.append(hit)
+        return hits, run.suppressed
 
     def steps(self, doc: Doc) -> Sequence[Step]:
         """The steps that are tried on a document: all that its fields do not rule out."""
-        return self._index.of(self._sieve_for(doc).alive(doc))
+        return self.index.of(self._sieve_for(doc).alive(doc))
 
     def _try(self, doc: Doc, stored: StoredEvent, steps: Iterable[Step], run: _Run) -> None:
         touched: dict[tuple[str, str], tuple[int, ...]] = {}
@@ -195,9 +240,7 @@ class Matcher:
                     continue
             keys = joins.get(step.join)
             if keys is None:
-                found = step.condition.keys(doc)
-                keys = [orjson.dumps(key, default=str).decode() for key in found]
-                joins[step.join] = keys
+                keys = joins[step.join] = _keys(step, doc)
             for key in keys:
                 name = (step.rule_id, key)
                 touched[name] = (*touched.get(name, ()), step.stage)
@@ -219,15 +262,23 @@ class Matcher:
 
     def _sieve(self, readers: Mapping[str, Reader]) -> Sieve:
         """The sieve that reads these fields; others are absent for certain."""
-        index = self._index
+        index = self.index
         every = index.every
         asked: list[tuple[Demands, Reader]] = []
-        for field, demands in zip(index.fields, index.demands, strict=True):
-            if field in readers:
-                asked.append((demands, readers[field]))
+        for name, demands in zip(index.fields, index.demands, strict=True):
+            if name in readers:
+                asked.append((demands, readers[name]))
             else:
                 every &= Gate(demands, every).mask(None, None, every)[0]
         return Sieve([demands for demands, _ in asked], [read for _, read in asked], every)
+
+
+def _keys(step: Step, doc: Doc) -> list[str]:
+    return [orjson.dumps(key, default=str).decode() for key in step.condition.keys(doc)]
+
+
+def _has_key(step: Step, doc: Doc, key: str) -> bool:
+    return key in _keys(step, doc)
 
 
 class _Run:
@@ -238,6 +289,7 @@ class _Run:
         self.suppressed: list[Suppression] = []
         self.processes: list[ProcessChange] = []
         self.rejects = list(block.rejects)
+        self.pending: dict[Any, list[Pending]] = {}
         self._hosts: set[str] = set()
         self._min_time = self._max_time = self._events = self._untimed = 0
 
@@ -253,6 +305,19 @@ class _Run:
         if time > self._max_time:
             self._max_time = time
 
+    def wait(self, doc: Doc, pending: Pending, fields: Iterable[str]) -> None:
+        """An event that waits for whatever the values of its fields open."""
+        known = self.pending
+        for name in fields:
+            value = _WAITING[name](doc)
+            for one in value if value.__class__ is list else (value,):
+                if one is None:
+                    continue
+                if (others := known.get(one)) is None:
+                    known[one] = [pending]
+                elif others[-1] is not pending:
+                    others.append(pending)
+
     def result(self) -> BlockResult:
         return BlockResult(
             tuple(self.hits),
@@ -264,6 +329,7 @@ class _Run:
             self._min_time,
             self._max_time,
             tuple(sorted(self._hosts)),
+            self.pending,
         )
 
 

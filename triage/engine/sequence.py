@@ -288,6 +288,10 @@ class Sequencer:
         for hit in hits:
             self._open_bytes += sign * hit.event.size
 
+    def is_open(self, rule_id: str, key: str) -> bool:
+        """Whether a join key of a rule has begun."""
+        return (rule_id, key) in self._tracks
+
     def open(self) -> Iterator[Hit]:
         """All hits kept, by key: the whole state."""
         for tracks in (self._tracks, self._unbegun):

@@ -16,9 +16,11 @@ from triage.case.write import CaseWriter, Committed
 from triage.context import WINDOW, around
 from triage.engine.match import host_of
 from triage.engine.sequence import Sequencer
+from triage.engine.waiting import BlockPlace, Waiting
+from triage.errors import TriageError
 from triage.run.health import Health, lag_of, memory
 from triage.run.rulebook import Config, Rulebook
-from triage.sources import Block, Follower, read_range
+from triage.sources import Block, Follower, Position, read_range
 
 _RECENT_BLOCKS = 40  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
@@ -47,12 +49,16 @@ class Engine:
         self.collapsed = 0
         self.health = Health(clock)
         self._matcher = self.book.matcher(processes=self._keeps)
+        self._waiting = Waiting(_read_again)
+        self._waiting.use(self._matcher, self.book.rules.values())
         self._sequencer = Sequencer(self.book.rules.values())
         self.writer.say_rules(self.book.all, self.book.problems)
 
     def resume(self) -> None:
         """Take up the sequences that were open when the case was last written."""
-        self._sequencer.restore(self.writer.open_hits(self.book.rules))
+        hits = self.writer.open_hits(self.book.rules)
+        self._sequencer.restore(hits)
+        self._waiting.restore(self.writer.known_blocks(), hits)
 
     def refresh(self) -> bool:
         """Put changed rules and exceptions in force; True where there were any."""
@@ -60,6 +66,7 @@ class Engine:
         if not self.book.refresh():
             return False
         self._matcher = self.book.matcher(processes=self._keeps)
+        self._waiting.use(self._matcher, self.book.rules.values())
         after = {id_: rule.fingerprint for id_, rule in self.book.rules.items()}
         self._sequencer.update(
             self.book.rules.values(),
@@ -70,9 +77,11 @@ class Engine:
 
     def take(self, block: Block) -> Committed:
         """Match a block, advance the sequences, commit."""
-        result = self._matcher(block)
+        result = self._waiting.advance(block, self._matcher(block))
         advance = self._sequencer.advance(result.hits)
-        committed = self.writer.commit(block, result, advance, self.book.rules)
+        self._waiting.forget(advance.evicted, self._sequencer.is_open)
+        known = self._waiting.note(block, result)
+        committed = self.writer.commit(block, result, advance, self.book.rules, known)
         self.events += result.events
         self.rejects += len(result.rejects)
         self.suppressed += len(result.suppressed)
@@ -154,6 +163,16 @@ class Engine:
     def close(self) -> None:
         self.follower.close()
         self.writer.close()
+
+
+def _read_again(place: BlockPlace) -> Block | None:
+    try:
+        found = list(read_range(place.source, place.format, place.first, place.last))
+    except TriageError:
+        return None  # the log is gone, and with it what waited in it
+    positions, records = zip(*found, strict=True) if found else ((), ())
+    position = Position(place.generation, place.source, 0, 0, place.format, "", 0, 0)
+    return Block(place.source, place.format, records, positions, position)
 
 
 def settle() -> None:

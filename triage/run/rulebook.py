@@ -72,6 +72,7 @@ class Rulebook:
                 for rule in self.rules.values()
             ),
             processes=processes,
+            waiting=True,
         )
 
     def _keep_rules(self, fresh: RuleSet, broken: set[str]) -> tuple[Rule, ...]:

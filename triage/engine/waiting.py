@@ -1,0 +1,291 @@
+"""Waiting: later stages of sequences are tried once a first one is open for their key.
+
+Later stages are often as broad as "any process start", so that their hits outnumber all others by
+far, and nearly all of them are the rest of nothing. So a block tells only which of its records may
+fill some, by the value of their join key. When a first stage comes with that value, those within
+its window are tried: at once in its own block and in those that follow, and in blocks read before
+as well, which are read again for it. Every block ever read is remembered by its place, its time
+range and 32 bits of each value, so that a first stage may come as late as it wants.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import orjson
+
+from triage.engine.index import RuleLike, waiting_key
+from triage.engine.match import BlockResult, Hit, Matcher, Pending, Suppression
+from triage.sources import Block
+from triage.times import SECOND
+
+FOR_EVER = (1 << 63) - 1
+_SHORT = 600 * SECOND  # blocks of no longer a time are found by their end
+_RECENT = 8  # blocks held with what waits in them: most late events are late by little
+
+
+class BlockPlace(NamedTuple):
+    """Where a block lies, to read it again."""
+
+    source: str
+    format: str
+    first: int  # places of its first and last record, as in Block.positions
+    last: int
+    generation: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBlock:
+    """A block read before, as far as waiting records need it."""
+
+    place: BlockPlace
+    min_time: int  # ns
+    max_time: int
+    values: bytes  # sorted 32-bit hashes of the join values that wait in it, in native order
+
+
+# Reads the records of a block again; nothing where its log is gone.
+Reread = Callable[[BlockPlace], Block | None]
+
+
+@dataclass(slots=True)
+class _Window:
+    """When the later stages of a rule may follow for one value."""
+
+    low: int  # ns, both included
+    high: int
+    keys: set[str] = field(default_factory=set)  # the join keys that hold it open
+
+
+class _Opener(NamedTuple):
+    """How a rule's first stage opens a window."""
+
+    place: int  # of the value in the join key
+    span: int | None  # ns
+
+
+class Waiting:
+    """What waits, and what it waits for."""
+
+    def __init__(self, reread: Reread) -> None:
+        self._reread = reread
+        self._openers: dict[str, _Opener] = {}
+        self._open: dict[Any, dict[str, _Window]] = {}  # by value and rule
+        self._blocks = _Blocks()
+        self._recent: OrderedDict[BlockPlace, tuple[Block, Mapping[Any, Sequence[Pending]]]] = (
+            OrderedDict()
+        )
+
+    def use(self, matcher: Matcher, rules: Iterable[RuleLike]) -> None:
+        """Work with these rules; ``matcher`` lets their later stages wait."""
+        self._matcher = matcher
+        self._recent.clear()  # their masks are those of other rules
+        self._openers = {}
+        for rule in rules:
+            place = waiting_key(rule.query)
+            if place is not None:
+                self._openers[rule.rule_id] = _Opener(place, rule.query.maxspan)
+
+    def restore(self, blocks: Iterable[KnownBlock], hits: Iterable[Hit]) -> None:
+        """Take up the blocks of earlier runs, and the first stages that were open."""
+        for block in blocks:
+            self._blocks.add(block)
+        for hit in hits:
+            for _ in self._opened(hit):
+                pass
+
+    def advance(self, block: Block, result: BlockResult) -> BlockResult:
+        """The result of a block with what its first stages wake, in it and before it."""
+        wake: dict[BlockPlace, dict[int, int]] = {}  # number of the record: mask of the steps
+        place = place_of(block)
+        for hit in result.hits:
+            for value, rule_id, low, high in self._opened(hit):
+                for known in self._blocks.find(value, low, high):
+                    if known != place:
+                        self._late(known, value, rule_id, (low, high), wake)
+        if result.pending and place is not None:
+            self._here(result, wake.setdefault(place, {}))
+            self._keep(place, block, result.pending)
+        hits: list[Hit] = []
+        suppressed: list[Suppression] = []
+        for one, records in wake.items():
+            held = self._recent[one][0] if one in self._recent else self._reread(one)
+            if held is None:
+                continue  # gone since it told what waits in it
+            for number, steps in sorted(records.items()):
+                fresh, kept_away = self._matcher.awake(held, number, steps)
+                hits.extend(fresh)
+                suppressed.extend(kept_away)
+        if not hits and not suppressed:
+            return result
+        # Hits that were told before they were found to fill later stages too.
+        whole = {_name(hit) for hit in hits if 0 in hit.stages}
+        told = [hit for hit in result.hits if not whole or _name(hit) not in whole]
+        return replace(
+            result,
+            hits=(*told, *hits),
+            suppressed=(*result.suppressed, *suppressed),
+        )
+
+    def note(self, block: Block, result: BlockResult) -> KnownBlock | None:
+        """Remember a block; what there is to know of it, None where nothing waits in it."""
+        place = place_of(block)
+        if place is None or not result.pending:
+            return None
+        hashes = sorted({_hash(value) for value in result.pending})
+        times = [one.time for waiting in result.pending.values() for one in waiting]
+        known = KnownBlock(place, min(times), max(times), array("I", hashes).tobytes())
+        self._blocks.add(known)
+        return known
+
+    def forget(self, evicted: Iterable[Hit], is_open: Callable[[str, str], bool]) -> None:
+        """Let go of what waited for first stages of which none is kept any more; ``is_open``
+        tells of a rule's join key whether some are."""
+        for hit in evicted:
+            opener = self._openers.get(hit.rule_id)
+            if opener is None or 0 not in hit.stages or is_open(hit.rule_id, hit.key):
+                continue
+            value = orjson.loads(hit.key)[opener.place]
+            windows = self._open.get(value, {})
+            window = windows.get(hit.rule_id)
+            if window is None:
+                continue
+            window.keys.discard(hit.key)
+            if not window.keys:
+                del windows[hit.rule_id]
+            if not windows:
+                del self._open[value]
+
+    # --------------------------------------------------------------------------------------------
+
+    def _opened(self, hit: Hit) -> Iterator[tuple[Any, str, int, int]]:
+        """(value, rule, from, to): the time that a first stage opens and that was not open yet."""
+        opener = self._openers.get(hit.rule_id)
+        time = hit.event.order[0]
+        if opener is None or 0 not in hit.stages or not time:
+            return
+        value = orjson.loads(hit.key)[opener.place]
+        low, high = time, FOR_EVER if opener.span is None else time + opener.span
+        window = self._open.setdefault(value, {}).get(hit.rule_id)
+        if window is None:
+            window = self._open[value][hit.rule_id] = _Window(low, high)
+            yield value, hit.rule_id, low, high
+        else:
+            if low < window.low:
+                yield value, hit.rule_id, low, min(high, window.low)
+                window.low = low
+            if high > window.high:
+                yield value, hit.rule_id, max(low, window.high), high
+                window.high = high
+        window.keys.add(hit.key)
+
+    def _here(self, result: BlockResult, wake: dict[int, int]) -> None:
+        """Wake the records of a block whose values are open."""
+        masks = self._matcher.index.waiting
+        for value in result.pending.keys() & self._open.keys():
+            windows = [(masks[id_], one) for id_, one in self._open[value].items() if id_ in masks]
+            for at, time, steps in result.pending[value]:
+                for mask, window in windows:
+                    if steps & mask and window.low <= time <= window.high:
+                        wake[at] = wake.get(at, 0) | steps & mask
+
+    def _late(
+        self,
+        place: BlockPlace,
+        value: Any,
+        rule_id: str,
+        span: tuple[int, int],
+        wake: dict[BlockPlace, dict[int, int]],
+    ) -> None:
+        """Wake the records of an earlier block that a first stage has come late for."""
+        mask = self._matcher.index.waiting.get(rule_id, 0)
+        for at, time, steps in self._waiting_in(place).get(value, ()):
+            if steps & mask and span[0] <= time <= span[1]:
+                records = wake.setdefault(place, {})
+                records[at] = records.get(at, 0) | steps & mask
+
+    def _waiting_in(self, place: BlockPlace) -> Mapping[Any, Sequence[Pending]]:
+        held = self._recent.get(place)
+        if held is not None:
+            self._recent.move_to_end(place)
+            return held[1]
+        block = self._reread(place)
+        if block is None:
+            return {}
+        pending = self._matcher(block).pending
+        self._keep(place, block, pending)
+        return pending
+
+    def _keep(
+        self, place: BlockPlace, block: Block, pending: Mapping[Any, Sequence[Pending]]
+    ) -> None:
+        self._recent[place] = block, pending
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+
+
+class _Blocks:
+    """The blocks read before, found by value and time."""
+
+    def __init__(self) -> None:
+        self._short: list[KnownBlock] = []  # by their end
+        self._long: list[KnownBlock] = []
+        self._places: set[BlockPlace] = set()
+
+    def add(self, block: KnownBlock) -> None:
+        if block.place in self._places:
+            return  # read once more, after a crash
+        self._places.add(block.place)
+        if block.max_time - block.min_time <= _SHORT:
+            insort(self._short, block, key=_end)
+        else:
+            self._long.append(block)
+
+    def find(self, value: Any, low: int, high: int) -> list[BlockPlace]:
+        """Where records may lie that wait with a value, from ``low`` to ``high`` (ns)."""
+        start = bisect_left(self._short, low, key=_end)
+        stop = bisect_left(self._short, high + _SHORT + 1, lo=start, key=_end)
+        if start == stop and not self._long:
+            return []
+        mark = _hash(value)
+        return [
+            one.place
+            for some in (self._short[start:stop], self._long)
+            for one in some
+            if one.max_time >= low and one.min_time <= high and _holds(one.values, mark)
+        ]
+
+
+def _end(block: KnownBlock) -> int:
+    return block.max_time
+
+
+def _holds(values: bytes, mark: int) -> bool:
+    hashes = memoryview(values).cast("I")
+    at = bisect_left(hashes, mark)
+    return at < len(hashes) and hashes[at] == mark
+
+
+def _hash(value: Any) -> int:
+    # By what they are in JSON, since a join key is compared as that; 1 and True wait for nothing.
+    return crc32(
+        value.encode("utf-8", "replace") if value.__class__ is str else repr(value).encode()
+    )
+
+
+def _name(hit: Hit) -> tuple[str, str, object]:
+    return hit.rule_id, hit.key, hit.event.order
+
+
+def place_of(block: Block) -> BlockPlace | None:
+    """Where a block lies; None of one without records."""
+    if not block.positions:
+        return None
+    first, last = block.positions[0], block.positions[-1]
+    return BlockPlace(block.source, block.format, first, last, block.position.generation)
