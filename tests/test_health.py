@@ -12,7 +12,7 @@ import pytest
 
 from tests import events
 from triage.case.read import CaseReader
-from triage.case.schema import _STEPS, VERSION
+from triage.case.schema import _TABLES, VERSION
 from triage.case.write import CaseWriter
 from triage.run import Config, Engine
 from triage.run.health import Health, Rate, memory
@@ -138,7 +138,7 @@ def test_memory_grows_with_what_is_held() -> None:
 def test_a_case_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
     path = str(tmp_path / "old.triage")
     connection = apsw.Connection(path)
-    connection.execute(_STEPS[0])
+    connection.execute(_TABLES)
     connection.execute("CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL)")
     connection.execute("INSERT INTO source VALUES ('/l', 'ecs')")
     connection.execute("INSERT INTO note (alert_id, at, who, body) VALUES ('a', 1, 'me', 'kept')")
