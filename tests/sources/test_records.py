@@ -283,7 +283,7 @@ def test_decoding_can_be_sent_to_another_process() -> None:
 def test_t12_garbage_that_begins_like_an_evtx_gives_reasons_and_no_record(rest: bytes) -> None:
     items: list[bytes | str] = []
     try:
-        items += evtx.read_records(io.BytesIO(evtx.MAGIC + rest))
+        items += [item.content for item in evtx.read_records(io.BytesIO(evtx.MAGIC + rest))]
     except RecordError as error:
         items.append(str(error))
     assert all(isinstance(item, str) and "EVTX" in item for item in items)

@@ -18,7 +18,7 @@ class Reject:
     """A record that could not be read: counted, kept and shown; it stops nothing."""
 
     source: str  # path of the log
-    position: int  # byte offset of the record, or its number in an EVTX file
+    position: int  # byte offset of the record; in an EVTX file of its chunk, and how many before
     length: int  # bytes
     reason: str
     excerpt: bytes  # its first EXCERPT_BYTES bytes, as they are
@@ -81,6 +81,11 @@ class Position:
     head_hash: str = ""
     tail_length: int = 0
     tail_hash: str = ""
+    # Of an EVTX log: the numbers of the records read, as (first, last), how many between them were
+    # told of as missing, and the channel and computer that the records are of.
+    numbers: tuple[tuple[int, int], ...] = ()
+    missing: int = 0
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Block:
     source: str  # path of the log as it was given or found
     format: str  # how to decode a record: a name from triage.sources.FORMATS
     records: tuple[bytes, ...]  # each one whole record, without its line end
-    positions: tuple[int, ...]  # place of each record in the source, as in Reject.position
+    positions: tuple[int, ...]  # place of each record: byte offset, or its number for EVTX
     position: Position
     rejects: tuple[Reject, ...] = ()  # places where no record could be cut out
     gaps: tuple[str, ...] = field(default=())  # what was lost, in words ("… was truncated …")

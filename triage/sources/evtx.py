@@ -2,45 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 from triage.fields import Doc, flatten
 from triage.sources.block import RecordError
-from triage.sources.evtx_process import Chunk, ChunkReader
+from triage.sources.evtx_process import Chunk, ChunkReader, Item
 from triage.sources.winevent import WinEvent, event_data, number, text
 
 MAGIC = b"ElfFile\x00"
-_HEADER_BYTES, _CHUNK_BYTES, _CHUNK_MAGIC = 4096, 65536, b"ElfChnk\x00"
+CHUNK_BYTES = 65536
+_HEADER_BYTES, _CHUNK_HEADER_BYTES, _CHUNK_MAGIC = 4096, 128, b"ElfChnk\x00"
+_RECORDS_AT, _RECORD_BYTES = 512, 28  # where they begin in a chunk, and the least one takes
+_ABSURD = 1 << 48  # a record number that is damage
 _BATCH = 16  # chunks parsed at a time: a megabyte
 
 
-def read_records(file: IO[bytes]) -> Iterator[bytes | str]:
-    """The records of an EVTX file in the order they lie in it, as the parser's JSON.
+def read_records(
+    file: IO[bytes], wanted: Callable[[int, bytes], bool] | None = None
+) -> Iterator[Item]:
+    """The records of an EVTX file in the order they lie in it.
 
     A text in place of a record is the reason why a record, or a whole chunk of 64 KiB, could not
     be read; those behind it still come. Windows makes files larger than it has chunks for: what
-    lies behind the last chunk in use is no damage. Raises RecordError where the file is no EVTX,
-    and where the parser, which runs in a process of its own, keeps dying over it.
+    lies behind the last chunk in use is no damage. ``wanted(number, header)`` of a chunk may say
+    that it is not; see ``numbers_in``. Raises RecordError where the file is no EVTX, and where the
+    parser, which runs in a process of its own, keeps dying over it.
     """
     in_use = _chunks_in_use(file)
-    reader = ChunkReader()
+    counted = _Counted(ChunkReader())
     batch: list[Chunk] = []
     for place in range(in_use):
-        file.seek(_HEADER_BYTES + place * _CHUNK_BYTES)
-        chunk = file.read(_CHUNK_BYTES)
-        sound = chunk.startswith(_CHUNK_MAGIC)
+        file.seek(_HEADER_BYTES + place * CHUNK_BYTES)
+        header = file.read(_CHUNK_HEADER_BYTES)
+        sound = header.startswith(_CHUNK_MAGIC)
+        if sound and wanted is not None and not wanted(place, header):
+            continue
         if sound:
-            batch.append((place, chunk))
+            batch.append((place, header + file.read(CHUNK_BYTES - len(header))))
         if len(batch) == _BATCH or not sound:
-            yield from reader.read(batch)
+            yield from counted.read(batch)
             batch = []
-        if not chunk:
-            yield f"EVTX: the file ends before chunk number {place} of {in_use}"
+        if not header:
+            reason = f"EVTX: the file ends before chunk number {place} of {in_use}"
+            yield Item(place, 0, reason)
             return
         if not sound:
-            yield f"EVTX: chunk number {place}: no chunk lies there"
-    yield from reader.read(batch)
+            yield Item(place, 0, f"EVTX: chunk number {place}: no chunk lies there")
+    yield from counted.read(batch)
+
+
+def place_of(chunk: int) -> int:
+    """The byte of the file at which a chunk begins."""
+    return _HEADER_BYTES + chunk * CHUNK_BYTES
+
+
+def numbers_in(header: bytes) -> tuple[int, int] | None:
+    """The numbers of a chunk's first and last record, by its header; None where it makes no sense.
+
+    Windows counts the records of a log without end, also over a clearing; an export counts anew.
+    """
+    if len(header) < 40:
+        return None
+    first, last = struct.unpack_from("<QQ", header, 24)
+    fits = 0 < first <= last < min(first + CHUNK_BYTES // _RECORD_BYTES, _ABSURD)
+    return (first, last) if fits else None
+
+
+def is_whole(chunk: bytes) -> bool:
+    """Whether a chunk's records are those that its checksum was made of."""
+    if len(chunk) < CHUNK_BYTES:
+        return False
+    end, checksum = struct.unpack_from("<II", chunk, 48)
+    return bool(zlib.crc32(chunk[_RECORDS_AT : min(end, CHUNK_BYTES)]) == checksum)
+
+
+class _Counted:
+    """Gives each record the number that it has, or by its place should have: damage may lie."""
+
+    def __init__(self, reader: ChunkReader) -> None:
+        self._reader = reader
+        self._last = 0
+
+    def read(self, chunks: Sequence[Chunk]) -> Iterator[Item]:
+        spans = {place: numbers_in(chunk) for place, chunk in chunks}
+        now = -1
+        for item in self._reader.read(chunks):
+            span = spans[item.chunk]
+            if item.chunk != now and span:
+                self._last = span[0] - 1
+            now = item.chunk
+            if isinstance(item.content, str):
+                yield item
+                continue
+            told = item.number
+            trusted = self._last < told <= span[1] if span else 0 < told < _ABSURD
+            self._last = told if trusted else self._last + 1
+            yield item._replace(number=self._last)
 
 
 def _chunks_in_use(file: IO[bytes]) -> int:
@@ -56,9 +116,9 @@ def _chunks_in_use(file: IO[bytes]) -> int:
     used = 0 if dirty else count
     at = _HEADER_BYTES
     while file.seek(at) and (magic := file.read(len(_CHUNK_MAGIC))):
-        at += _CHUNK_BYTES
+        at += CHUNK_BYTES
         if magic == _CHUNK_MAGIC:
-            used = max(used, (at - _HEADER_BYTES) // _CHUNK_BYTES)
+            used = max(used, (at - _HEADER_BYTES) // CHUNK_BYTES)
     return used
 
 

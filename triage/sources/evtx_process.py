@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from triage.sources.block import RecordError
 
@@ -27,6 +28,14 @@ _DEATHS = 3  # of the parser over one log, before that log is given up: each may
 _WORKER = Path(__file__).with_name("evtx_worker.py")
 
 Chunk = tuple[int, bytes]  # its number in the log, and what lies there
+
+
+class Item(NamedTuple):
+    """A record of an EVTX, or the reason why there is none."""
+
+    chunk: int  # the number of its chunk in the file
+    number: int  # the record's in the log (EventRecordID; an export counts from 1), 0: unknown
+    content: bytes | str  # the parser's JSON; a text is a reason
 
 
 class ParserDiedError(Exception):
@@ -44,8 +53,8 @@ class Parser:
         self._lock = threading.Lock()  # panes read again in threads of their own
         atexit.register(self.close)
 
-    def parse(self, chunks: Sequence[Chunk]) -> list[bytes | str]:
-        """The records of some chunks in order, as JSON; a text says why there is none.
+    def parse(self, chunks: Sequence[Chunk]) -> list[Item]:
+        """The records of some chunks in order.
 
         Raises ParserDiedError, and OSError where the process can not be started.
         """
@@ -90,7 +99,7 @@ class Parser:
                 continue  # nobody reads what was still to be written
         return process.wait()
 
-    def _ask(self, process: subprocess.Popen[bytes], chunks: Sequence[Chunk]) -> list[bytes | str]:
+    def _ask(self, process: subprocess.Popen[bytes], chunks: Sequence[Chunk]) -> list[Item]:
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101
         shape = [*(number for number, _ in chunks), *(len(chunk) for _, chunk in chunks)]
@@ -102,14 +111,15 @@ class Parser:
             raise ParserDiedError from error
         answer = _Answer(process.stdout.fileno(), self._seconds)
         (count,) = struct.unpack("<I", answer.take(4))
-        lengths = struct.unpack(f"<{count}i", answer.take(4 * count))
+        told = struct.unpack(f"<{count}i{count}I{count}Q", answer.take(16 * count))
+        lengths, places, numbers = told[:count], told[count : 2 * count], told[2 * count :]
         body = answer.take(sum(map(abs, lengths)))
-        items: list[bytes | str] = []
+        items: list[Item] = []
         at = 0
-        for length in lengths:
-            item = body[at : at + abs(length)]
-            items.append(item if length > 0 else item.decode("utf-8", "replace"))
-            at += len(item)
+        for length, place, number in zip(lengths, places, numbers, strict=True):
+            raw = body[at : at + abs(length)]
+            at += len(raw)
+            items.append(Item(place, number, raw if length > 0 else raw.decode("utf-8", "replace")))
         return items
 
 
@@ -152,7 +162,7 @@ class ChunkReader:
         self._parser = parser or PARSER
         self._deaths = 0
 
-    def read(self, chunks: Sequence[Chunk]) -> list[bytes | str]:
+    def read(self, chunks: Sequence[Chunk]) -> list[Item]:
         """Their records, or reasons. Raises RecordError once the parser has died three times."""
         if not chunks:
             return []
@@ -164,5 +174,5 @@ class ChunkReader:
             self._deaths += 1
             told = f"EVTX: chunk number {chunks[0][0]}: the parser broke off ({error})"
             if self._deaths < _DEATHS:
-                return [told]
+                return [Item(chunks[0][0], 0, told)]
             raise RecordError(f"{told}, as it did before; the rest is not read") from error

@@ -11,10 +11,8 @@ import hashlib
 import os
 import struct
 import uuid
-from collections.abc import Iterator
-from typing import IO
 
-from triage.sources import cut, evtx
+from triage.sources import cut
 from triage.sources.block import (
     BLOCK_BYTES,
     EXCERPT_BYTES,
@@ -26,6 +24,7 @@ from triage.sources.block import (
     too_long,
 )
 from triage.sources.detect import HEAD_BYTES, Refused, detect
+from triage.sources.evtx_log import EvtxLog
 from triage.sources.formats import framing
 
 HEAD_HASHED = 1024
@@ -70,10 +69,7 @@ class Generation:
         self.misses = 0  # scans in which no path led here
         self._begun = False  # whether anything was handed on, in this run or an earlier one
         self._overlong: tuple[bytes, int] | None = None  # its first bytes; end of what was scanned
-        self._items: Iterator[bytes | str] | None = None
-        self._file: IO[bytes] | None = None
-        self._told: set[str] = set()  # reasons of EVTX rejects handed on: each parse meets them
-        self._resumed_at = -1  # records of an EVTX read in an earlier run
+        self._log = EvtxLog()
 
     # Identity
 
@@ -92,6 +88,9 @@ class Generation:
             head_hash=_hash(self.head),
             tail_length=len(self.tail),
             tail_hash=_hash(self.tail),
+            numbers=self._log.numbers.spans,
+            missing=self._log.missing,
+            origin=self._log.origin,
         )
 
     def resume(self, position: Position, fd: int) -> bool:
@@ -101,7 +100,13 @@ class Generation:
         tail = b""
         if position.format != "evtx":
             tail = os.pread(fd, position.tail_length, position.offset - position.tail_length)
-        if (_hash(head), _hash(tail)) != (position.head_hash, position.tail_hash):
+        if position.format == "evtx":
+            log = EvtxLog()
+            log.resume(position.numbers, position.missing, position.origin, position.offset)
+            if _hash(head) != position.head_hash and not _goes_on(log, fd):
+                return False
+            head, self._log = _evtx_head(fd), log
+        elif (_hash(head), _hash(tail)) != (position.head_hash, position.tail_hash):
             return False
         self.id = position.generation
         self.format = position.format
@@ -110,14 +115,16 @@ class Generation:
         self.head, self.tail = head, tail
         self.waking = False
         self._begun = True
-        self._resumed_at = position.offset
         return True
 
     def verify(self, fd: int) -> None:
         """Raise ChangedError unless the file still begins with what was read of it."""
-        head_at = _EVTX_FIRST_RECORD if self.format == "evtx" else 0
+        is_evtx = self.format == "evtx"
+        head_at = _EVTX_FIRST_RECORD if is_evtx else 0
         if self.head and os.pread(fd, len(self.head), head_at) != self.head:
-            raise ChangedError
+            if not (is_evtx and _goes_on(self._log, fd)):
+                raise ChangedError
+            self.head = _evtx_head(fd)
         self.waking = False
 
     # Reading
@@ -150,10 +157,7 @@ class Generation:
 
     def suspend(self) -> None:
         """Let go of whatever holds the file open."""
-        self._items = None
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._log.suspend()
 
     def _recognise(self, fd: int, final: bool) -> bool:
         head = os.pread(fd, HEAD_BYTES, 0)
@@ -224,52 +228,18 @@ class Generation:
         return self._block([], [], [reject]), True
 
     def _read_evtx(self, fd: int) -> tuple[Block | None, bool]:
+        self.head = self.head or _evtx_head(fd)
         try:
-            if self._items is None:
-                self._open_evtx(fd)
-            return self._next_evtx()
+            part = self._log.read(fd, self.path)
         except RecordError as error:
             self.suspend()
             self.state, self.reason = "refused", str(error)
             return None, False
-
-    def _open_evtx(self, fd: int) -> None:
-        self.suspend()
-        self._file = os.fdopen(os.dup(fd), "rb")
-        self._file.seek(0)
-        self._items = evtx.read_records(self._file)
-        skipped = 0
-        while skipped < self.offset and (item := next(self._items, None)) is not None:
-            skipped += isinstance(item, bytes)
-        marks = os.pread(fd, 8, _EVTX_FIRST_RECORD)
-        if not self.head and len(marks) == 8 and marks.startswith(_EVTX_RECORD_MAGIC):
-            (length,) = struct.unpack("<4xI", marks)
-            self.head = os.pread(fd, min(length, HEAD_HASHED), _EVTX_FIRST_RECORD)
-
-    def _next_evtx(self) -> tuple[Block | None, bool]:
-        records: list[bytes] = []
-        positions: list[int] = []
-        rejects: list[Reject] = []
-        held = 0
-        more = True
-        while held < BLOCK_BYTES:
-            item = next(self._items, None) if self._items is not None else None
-            if item is None:
-                self.suspend()
-                more = False
-                break
-            held += len(item)
-            if isinstance(item, bytes):
-                records.append(item)
-                positions.append(self.offset)
-                self.offset += 1
-            elif item not in self._told:
-                self._told.add(item)
-                if self.offset != self._resumed_at:  # there it was told by the earlier run
-                    rejects.append(Reject(self.path, self.offset, 0, item, b""))
-        if not records and not rejects:
-            return None, more
-        return self._block(records, positions, rejects), more
+        self.offset = self._log.records
+        if not (part.records or part.rejects or part.gap):
+            return None, part.more
+        gaps = (part.gap,) if part.gap else ()
+        return self._block(part.records, part.numbers, part.rejects, gaps), part.more
 
     def _advance(self, fd: int, data: bytes) -> None:
         self.offset += len(data)
@@ -280,7 +250,13 @@ class Generation:
         if len(self.head) < min(HEAD_HASHED, self.offset):
             self.head = os.pread(fd, min(HEAD_HASHED, self.offset), 0)
 
-    def _block(self, records: list[bytes], positions: list[int], rejects: list[Reject]) -> Block:
+    def _block(
+        self,
+        records: list[bytes],
+        positions: list[int],
+        rejects: list[Reject],
+        gaps: tuple[str, ...] = (),
+    ) -> Block:
         self._begun = True
         self.records += len(records)
         return Block(
@@ -290,6 +266,7 @@ class Generation:
             positions=tuple(positions),
             position=self.position(),
             rejects=tuple(rejects),
+            gaps=gaps,
         )
 
 
@@ -308,6 +285,24 @@ def _behind_hole(fd: int) -> bytes:
 def head_hash(fd: int, is_evtx: bool, length: int) -> str:
     """``Position.head_hash`` of a file of which that much is compared. Raises OSError."""
     return _hash(os.pread(fd, length, _EVTX_FIRST_RECORD if is_evtx else 0))
+
+
+def _evtx_head(fd: int) -> bytes:
+    """The first record of an EVTX file, as much of it as is compared."""
+    marks = os.pread(fd, 8, _EVTX_FIRST_RECORD)
+    if len(marks) < 8 or not marks.startswith(_EVTX_RECORD_MAGIC):
+        return b""
+    (length,) = struct.unpack("<4xI", marks)
+    return os.pread(fd, min(length, HEAD_HASHED), _EVTX_FIRST_RECORD)
+
+
+def _goes_on(log: EvtxLog, fd: int) -> bool:
+    """Whether an EVTX file that begins otherwise than it did is still the same log."""
+    with os.fdopen(os.dup(fd), "rb") as file:
+        try:
+            return log.goes_on(file)
+        except RecordError:
+            return False
 
 
 def _hash(data: bytes) -> str:

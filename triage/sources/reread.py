@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import islice
+from typing import IO
 
 from triage.errors import TriageError
 from triage.sources import cut, evtx
@@ -17,15 +17,14 @@ from triage.sources.packed import SPOOL
 def read_range(source: str, format: str, start: int, end: int) -> Iterator[tuple[int, bytes]]:
     """(place, record) of the records of ``source`` from place ``start`` to ``end``, both included.
 
-    Places are those of ``Block.positions``: bytes, or ordinal numbers for EVTX. Records that can
+    Places are those of ``Block.positions``: bytes, or record numbers for EVTX. Records that can
     not be read are left out, as they were the first time. Raises TriageError where the log is gone
     or can not be read; whether it is still the same log the caller knows from its records.
     """
     try:
         with open(SPOOL.file(source), "rb") as file:
             if framing(format) == "evtx":
-                records = (i for i in evtx.read_records(file) if isinstance(i, bytes))
-                yield from islice(enumerate(records), start, end + 1)
+                yield from _evtx(file, start, end)
             else:
                 yield from _text(file.fileno(), framing(format), start, end)
     except FileNotFoundError as error:
@@ -34,6 +33,16 @@ def read_range(source: str, format: str, start: int, end: int) -> Iterator[tuple
         raise TriageError(f"{source}: {error.strerror or error}") from error
     except RecordError as error:
         raise TriageError(f"{source}: {error}") from error
+
+
+def _evtx(file: IO[bytes], start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    def wanted(_: int, header: bytes) -> bool:
+        numbers = evtx.numbers_in(header)
+        return numbers is None or (numbers[0] <= end and numbers[1] >= start)
+
+    for item in evtx.read_records(file, wanted):
+        if start <= item.number <= end and isinstance(item.content, bytes):
+            yield item.number, item.content
 
 
 def _text(fd: int, kind: str, start: int, end: int) -> Iterator[tuple[int, bytes]]:
