@@ -33,6 +33,9 @@ class Alert:
     user: str
     process: str
     entity_id: str  # of the process the alert is about
+    parent: str  # name of its parent
+    destination: str  # address it talked to, where the events tell of one
+    threat: str  # ids of the rule's tactics and techniques, in its order, with blanks between
     reason: str
     doc: Doc
 
@@ -55,7 +58,7 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
     )
     host = next((found for doc in docs if (found := host_of(doc))), "")
     user = next((found for doc in docs if (found := user_of(doc))), "")
-    process = next((found for doc in docs if (found := first_text(doc, "process.name"))), "")
+    process = _first(docs, "process.name")
     reason = _reason(docs, name, severity, host, user, process)
     made = times.iso(now - now % 1_000_000)  # in milliseconds, as Kibana does
     document: Doc = {
@@ -97,10 +100,32 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
         host,
         user,
         process,
-        next((found for doc in docs if (found := first_text(doc, "process.entity_id"))), ""),
+        _first(docs, "process.entity_id"),
+        _first(docs, "process.parent.name"),
+        _first(docs, "destination.ip"),
+        threat_ids(rule.parameters.get("threat")),
         reason,
         document,
     )
+
+
+def threat_ids(threat: object) -> str:
+    """The ids of tactics and techniques in a rule's ``threat``: "TA0005 T1218 T1218.004"."""
+    found: list[str] = []
+
+    def take(node: object) -> None:
+        for one in node if isinstance(node, list) else [node]:
+            if isinstance(one, dict):
+                found.append("".join(str(one.get("id", "")).split()))
+                for name in ("tactic", "technique", "subtechnique"):
+                    take(one.get(name))
+
+    take(threat)
+    return " ".join(dict.fromkeys(one for one in found if one))
+
+
+def _first(docs: Sequence[Doc], field: str) -> str:
+    return next((found for doc in docs if (found := first_text(doc, field))), "")
 
 
 def fill(template: str, docs: Sequence[Doc]) -> str:

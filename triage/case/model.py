@@ -40,6 +40,11 @@ class AlertRow:
     decided_at: int  # ns, 0 where nobody decided yet
     notes: int  # how many notes
     tags: tuple[str, ...] = ()  # what people call it, in order of the alphabet
+    parent: str = ""  # name of its process's parent
+    destination: str = ""  # address that process talked to, where the events tell of one
+    threat: str = ""  # ids of the rule's tactics and techniques: "TA0005 T1218 T1218.004"
+    root_id: str = ""  # entity id of the process with which its process tree begins
+    root: str = ""  # name and pid of that: "winword.exe (612)"
 
     @property
     def count(self) -> int:

@@ -27,7 +27,7 @@ from triage.sources.block import Reject
 _ROW = (
     "id, change, rule_id, rule_name, severity, risk_score, time, created, host, user, process,"
     " entity_id, reason, collapsed, superseded, status, close_reason, assignee, decided_by,"
-    " decided_at, notes, tags"
+    " decided_at, notes, tags, parent, destination, threat, root_id, root"
 )
 _PROCESS = (
     "host, entity_id, parent_entity_id, pid, parent_pid, name, executable, command_line,"
@@ -307,7 +307,7 @@ class CaseReader:
 def _alert_row(row: tuple[Any, ...]) -> AlertRow:
     values = list(row)
     values[14] = bool(values[14])  # superseded
-    values[-1] = tuple(values[-1].split("\n")) if values[-1] else ()  # tags
+    values[21] = tuple(values[21].split("\n")) if values[21] else ()  # tags
     return AlertRow(*values)
 
 

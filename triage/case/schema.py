@@ -111,6 +111,70 @@ CREATE TABLE source (path TEXT PRIMARY KEY, format TEXT NOT NULL, state TEXT NOT
 
 _TAGS = "ALTER TABLE alert ADD COLUMN tags TEXT NOT NULL DEFAULT ''"  # each on a line of its own
 
+# To be added to every step that adds a column to `alert`: the document must stay the last one, for
+# SQLite walks through all of a long value to reach what stands behind it.
+DOC_LAST = """
+ALTER TABLE alert RENAME COLUMN doc TO old_doc;
+ALTER TABLE alert ADD COLUMN doc BLOB NOT NULL DEFAULT x'';
+UPDATE alert SET doc = old_doc;
+ALTER TABLE alert DROP COLUMN old_doc;
+"""
+
+# What starts everything on a host, and so tells two stories apart by nothing.
+_ORIGINS = (
+    "'system', 'smss.exe', 'csrss.exe', 'wininit.exe', 'winlogon.exe', 'services.exe',"
+    " 'svchost.exe', 'userinit.exe', 'explorer.exe', 'init', 'systemd', 'launchd', 'kthreadd'"
+)
+# Where the process tree of an alert begins: the oldest known ancestor of its process below those
+# origins. Where its own start is not known, a child of it tells its id and name. No row where the
+# process is unknown.
+ROOT = f"""
+WITH RECURSIVE up (entity_id, parent_id, name, pid, parent_name, parent_pid, told, depth) AS (
+  SELECT entity_id, parent_entity_id, name, pid, parent_name, parent_pid,
+      parent_entity_id <> '' AND lower(parent_name) NOT IN ({_ORIGINS}), 0
+    FROM process WHERE host = alert.host AND entity_id = alert.entity_id
+  UNION ALL
+  SELECT p.entity_id, p.parent_entity_id, p.name, p.pid, p.parent_name, p.parent_pid,
+      p.parent_entity_id <> '' AND lower(p.parent_name) NOT IN ({_ORIGINS}), depth + 1
+    FROM up JOIN process p ON p.host = alert.host AND p.entity_id = up.parent_id
+    WHERE up.told AND depth < 32)
+SELECT iif(told, parent_id, entity_id),
+  iif(told, parent_name || ' (' || parent_pid || ')', name || ' (' || pid || ')')
+  FROM up ORDER BY depth DESC LIMIT 1
+"""  # noqa: S608 - own text
+
+
+def _told(field: str) -> str:
+    """A field of an alert's document, else of the first of its events that has it, as SQL."""
+    found = f"coalesce(json_extract(d, '$.{field}'), json_extract(d, '$.\"{field}\"'))"
+    alert = f"(SELECT {found} FROM (SELECT CAST(alert.doc AS TEXT) AS d))"  # noqa: S608 - own text
+    event = (
+        f"(SELECT {found} AS v FROM (SELECT stage, CAST(e.doc AS TEXT) AS d FROM alert_event"  # noqa: S608 - own text
+        " JOIN event e ON e.id = event_id WHERE alert_id = alert.id)"
+        " WHERE v IS NOT NULL ORDER BY stage LIMIT 1)"
+    )
+    return f"coalesce({alert}, {event}, '')"
+
+
+# What the list groups by: cause, ATT&CK technique and process tree.
+_GROUPED = f"""
+ALTER TABLE alert ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+ALTER TABLE alert ADD COLUMN destination TEXT NOT NULL DEFAULT '';
+ALTER TABLE alert ADD COLUMN threat TEXT NOT NULL DEFAULT '';
+ALTER TABLE alert ADD COLUMN root_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE alert ADD COLUMN root TEXT NOT NULL DEFAULT '';
+UPDATE alert SET parent = {_told("process.parent.name")},
+  destination = {_told("destination.ip")},
+  root_id = entity_id, root = process,
+  threat = coalesce((SELECT group_concat(value, ' ') FROM
+    json_tree(CAST(doc AS TEXT), '$."kibana.alert.rule.threat"') WHERE key = 'id'), '');
+UPDATE alert SET (root_id, root) = ({ROOT})
+  WHERE EXISTS (SELECT 1 FROM process p WHERE p.host = alert.host
+    AND p.entity_id = alert.entity_id);
+CREATE INDEX alert_time ON alert (time);
+{DOC_LAST}
+"""  # noqa: S608 - own text
+
 # Of the join values by which records of a block wait: sorted 32-bit hashes (triage.engine.waiting).
 _WAITING = "ALTER TABLE block ADD COLUMN waiting BLOB NOT NULL DEFAULT x''"
 
@@ -123,6 +187,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     chain.install,
     _TAGS,
     _WAITING,
+    _GROUPED,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified

@@ -13,6 +13,7 @@ from triage.alert import Alert, alert_id, build
 from triage.case.model import EngineState, SourceState
 from triage.case.schema import (
     MEMORY,
+    ROOT,
     connect,
     count,
     next_change,
@@ -130,6 +131,8 @@ class CaseWriter:
 
         ``known``: the block as far as records wait in it."""
         with transaction(self._db):
+            if self._keeps:
+                self._processes(result)  # first: an alert's process tree begins at one of them
             found, new, collapsed = self._alerts(advance.matches, rules)
             for match in advance.superseded:
                 self._supersede(match)
@@ -170,7 +173,6 @@ class CaseWriter:
                 "INSERT INTO gap (at, source, message) VALUES (?, ?, ?)",
                 (at, stored_path(block.source), message),
             )
-        self._processes(result)
         if block.positions:
             self._db.execute(
                 "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -267,8 +269,9 @@ class CaseWriter:
     def _insert(self, alert: Alert) -> None:
         self._db.execute(
             "INSERT INTO alert (id, change, rule_id, rule_name, severity, risk_score, time,"
-            " created, bucket, host, user, process, entity_id, reason, doc)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " created, bucket, host, user, process, entity_id, reason, parent, destination,"
+            " threat, root_id, root, doc)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 alert.id,
                 next_change(self._db),
@@ -284,8 +287,23 @@ class CaseWriter:
                 alert.process,
                 alert.entity_id,
                 alert.reason,
+                alert.parent,
+                alert.destination,
+                alert.threat,
+                alert.entity_id,
+                alert.process,
                 orjson.dumps(alert.doc, default=str),
             ),
+        )
+        self._root(alert.id)
+
+    def _root(self, alert_id: str) -> None:
+        """Say where the process tree of an alert begins, as far as it is known by now."""
+        self._db.execute(
+            f"UPDATE alert SET (root_id, root) = ({ROOT}) WHERE id = ?1 AND EXISTS"  # noqa: S608 - own text
+            " (SELECT 1 FROM process p WHERE p.host = alert.host"
+            " AND p.entity_id = alert.entity_id)",
+            (alert_id,),
         )
 
     def _supersede(self, match: Match) -> None:
@@ -346,7 +364,12 @@ class CaseWriter:
             for event, host in events:
                 body = orjson.dumps(event.doc, default=str)
                 self._store(StoredEvent(event.id, event.order, host, body))
-            self._db.execute("UPDATE alert SET gathered = 1 WHERE id = ?", (id_,))
+            before = self._db.execute("SELECT root_id FROM alert WHERE id = ?", (id_,)).fetchone()
+            self._root(id_)  # logs come in any order: ancestors may have become known since
+            self._db.execute(
+                "UPDATE alert SET gathered = 1, change = iif(root_id = ?, change, ?) WHERE id = ?",
+                (*(before or ("",)), next_change(self._db), id_),
+            )
 
     # The engine's word of itself ----------------------------------------------------------------
 
