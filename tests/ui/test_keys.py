@@ -16,6 +16,7 @@ from triage.ui.screens.log_search import LogSearch
 from triage.ui.screens.main import Main
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.sheets import help_lines
+from triage.ui.screens.timeline import Timeline
 
 OWNERS = {
     "list": Main,
@@ -24,6 +25,7 @@ OWNERS = {
     "pane": LinesView,
     "sheet": Pager,
     "found": LogSearch,
+    "timeline": Timeline,
     "editor": ExceptionEditor,
 }
 

@@ -81,6 +81,19 @@ class CaseReader:
         )
         return [_alert_row(row) for row in rows]
 
+    def alerts_between(
+        self, host: str, start: int, end: int, limit: int = 5000, newest: bool = False
+    ) -> list[AlertRow]:
+        """The alerts on a host between two instants (ns, inclusive), oldest first; where there are
+        more than ``limit``, the oldest or the ``newest``."""
+        rows = self._db.execute(
+            f"SELECT {_ROW} FROM alert WHERE host = ? AND time BETWEEN ? AND ?"  # noqa: S608 - own columns
+            f" ORDER BY time {'DESC' if newest else ''} LIMIT ?",
+            (host, start, end, limit),
+        )
+        found = [_alert_row(row) for row in rows]
+        return found[::-1] if newest else found
+
     def alert(self, alert_id: str) -> AlertDetail | None:
         """All that is known of one alert, None where there is none of that id."""
         found = self._db.execute(

@@ -1,13 +1,15 @@
 """Around one alert: its process tree, its connections, what else happened on the host, and why."""
 
 from triage.context.connections import Connection, connections, scope
-from triage.context.related import WINDOW, Around, around, describe
+from triage.context.related import WINDOW, Around, around, between, describe
 from triage.context.search import Condition, Progress, Wanted, fields_with, same_value, search
 from triage.context.techniques import Threat, technique_ids, threats
-from triage.context.tree import ProcessNode, process_tree
+from triage.context.timeline import LANES, Timeline
+from triage.context.tree import ProcessNode, family, process_tree
 from triage.context.why import DrillDown, MatchedTest, drilldowns, matched_values
 
 __all__ = [
+    "LANES",
     "WINDOW",
     "Around",
     "Condition",
@@ -17,11 +19,14 @@ __all__ = [
     "ProcessNode",
     "Progress",
     "Threat",
+    "Timeline",
     "Wanted",
     "around",
+    "between",
     "connections",
     "describe",
     "drilldowns",
+    "family",
     "fields_with",
     "matched_values",
     "process_tree",

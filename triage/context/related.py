@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from triage import times
@@ -40,23 +40,12 @@ def around(
     """
     times_ = [one.event.time for one in alert.matched] or [alert.row.time]
     start, end = min(times_) - window, max(times_) + window
-    host = alert.row.host
     found = {one.event.id: one.event for one in alert.matched}
-    for event in case.events(host, start, end):
+    for event in case.events(alert.row.host, start, end):
         found.setdefault(event.id, event)
     missing: list[str] = []
-    # A record of another host need not be decoded; most blocks hold many hosts.
-    mark = host.encode() if host.isascii() else b""
-    for source, format_, first, last in case.blocks(host, start, end):
-        try:
-            for position, record in read(source, format_, first, last):
-                if mark not in record:
-                    continue
-                event_ = _event(source, format_, position, record, host, (start, end))
-                if event_ is not None:
-                    found.setdefault(event_.id, event_)
-        except (OSError, TriageError) as error:
-            missing.append(f"{source}: {error}")
+    for event in between(case, alert.row.host, start, end, missing, read):
+        found.setdefault(event.id, event)
     events = sorted(found.values(), key=lambda event: event.order)
     if len(events) > MAX_EVENTS:
         middle = sorted(times_)[len(times_) // 2]
@@ -64,6 +53,35 @@ def around(
         kept = sorted(nearest, key=lambda event: event.order)
         return Around(tuple(kept), len(events) - len(kept), tuple(dict.fromkeys(missing)))
     return Around(tuple(events), 0, tuple(dict.fromkeys(missing)))
+
+
+def between(
+    case: CaseReader,
+    host: str,
+    start: int,
+    end: int,
+    missing: list[str],
+    read: RangeReader = read_range,
+) -> Iterator[Event]:
+    """The events of ``host`` between two instants (ns, inclusive) that its logs hold, a block after
+    the other; logs that can not be read again are put into ``missing``, each with the reason."""
+    mark = mark_of(host)
+    for source, format_, first, last in case.blocks(host, start, end):
+        try:
+            for position, record in read(source, format_, first, last):
+                if mark not in record:
+                    continue
+                event = _event(source, format_, position, record, host, (start, end))
+                if event is not None:
+                    yield event
+        except (OSError, TriageError) as error:
+            missing.append(f"{source}: {error}")
+
+
+def mark_of(host: str) -> bytes:
+    """Bytes without which a record is not of ``host`` and need not be decoded: most blocks hold
+    many hosts. Empty where there are none."""
+    return host.encode() if host.isascii() else b""
 
 
 def _event(

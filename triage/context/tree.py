@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from triage.case.model import AlertDetail, Process
@@ -11,6 +12,7 @@ from triage.event import Event
 from triage.fields import Doc, first_text, nested
 
 _MAX_ANCESTORS = 32
+_MAX_FAMILY = 5_000  # processes
 _MAX_DEPTH = 4  # generations below the alert's process
 
 
@@ -50,6 +52,18 @@ def process_tree(case: CaseReader, alert: AlertDetail) -> ProcessNode | None:
         current = parent
         seen.add(parent.entity_id)
     return node
+
+
+def family(case: CaseReader, host: str, entity_ids: Iterable[str]) -> frozenset[str]:
+    """The processes of a host with these entity ids, and all that they started, one by another."""
+    found = set(entity_ids) - {""}
+    todo = list(found)
+    while todo and len(found) < _MAX_FAMILY:
+        for child in case.children(host, todo.pop()):
+            if child.entity_id not in found:
+                found.add(child.entity_id)
+                todo.append(child.entity_id)
+    return frozenset(found)
 
 
 def _subject(case: CaseReader, alert: AlertDetail) -> Process | None:

@@ -21,7 +21,7 @@ from triage.ui.screens.drill import Drill
 from triage.ui.screens.health import Health
 from triage.ui.screens.log_search import LogSearch, Question
 from triage.ui.screens.main import Main
-from triage.ui.signals import Hurry, Pivoted, SearchLogs
+from triage.ui.signals import Hurry, OpenAlert, Pivoted, SearchLogs
 from triage.ui.subject import Readers
 
 _POLL = 0.1  # seconds between two looks at the case
@@ -114,6 +114,9 @@ class Console(App[None]):
         while self.screen is not self._main:
             self.pop_screen()
         self._main.set_filter(message.text)
+
+    def on_open_alert(self, message: OpenAlert) -> None:
+        self.push_screen(Drill(self.desk, self._main.rows, 0, message.alert_id))
 
     def on_search_logs(self, message: SearchLogs) -> None:
         self.push_screen(LogSearch(self.desk, Question.of_value(message.field, message.value)))

@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 
 # Where an action works. "list": the main screen; "rows": its list of alerts; "drill": one alert's
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
-# page; "found": what a search of the logs finds; "editor": the exception editor.
+# page; "found": what a search of the logs finds; "timeline": the
+# timeline; "editor": the exception editor.
 _OF_APP = frozenset({"health", "theme"})  # the same wherever one is
-SCOPES = ("list", "rows", "drill", "pane", "sheet", "found", "editor")
+SCOPES = ("list", "rows", "drill", "pane", "sheet", "found", "timeline", "editor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.expand", "enter", "⏎", "Expand", "the whole event, or what the line stands for",
            _LOOK, ("pane",), 0, False),
     Action("back", "escape", "esc", "Back", "go back to where you came from",
-           _LOOK, ("drill", "sheet"), 1, False),
+           _LOOK, ("drill", "sheet", "timeline"), 1, False),
     Action("clear", "escape", "esc", "Clear", "take off marks, then the filter", _FIND, ("list",),
            0, False),
     Action("search", "slash", "/", "Search", "find a text in this page; n and N go on", _FIND,
@@ -85,6 +86,29 @@ ACTIONS: tuple[Action, ...] = (
            _LOOK, _BOTH, 0, False),
     Action("pane.zoom", "z", "z", "Zoom", "one pane on the whole screen, or all six", _LOOK,
            ("drill",), 6),
+    Action("timeline", "T", "T", "Timeline",
+           "when things happened on the host, or by the process under the cursor, around the alert",
+           _LOOK, _BOTH),
+    Action("timeline.left", "h,left", "h", "Left", "one column earlier", _MOVE, ("timeline",), 3,
+           False),
+    Action("timeline.right", "l,right", "l", "Right", "one column later", _MOVE, ("timeline",), 4,
+           False),
+    Action("timeline.earlier", "H,shift+left", "H", "Earlier", "half a window earlier", _MOVE,
+           ("timeline",), 7),
+    Action("timeline.later", "L,shift+right", "L", "Later", "half a window later", _MOVE,
+           ("timeline",), 8),
+    Action("timeline.alert_next", "n", "n", "Next alert", "to the next alert on the host", _MOVE,
+           ("timeline",), 9),
+    Action("timeline.alert_before", "N", "N", "Alert before", "to the alert before, on the host",
+           _MOVE, ("timeline",)),
+    Action("timeline.wider", "plus", "+", "Wider", "more time in sight, up to a day", _LOOK,
+           ("timeline",), 5),
+    Action("timeline.narrower", "minus", "-", "Narrower", "less time in sight, down to a minute",
+           _LOOK, ("timeline",), 6),
+    Action("timeline.home", "0", "0", "Home", "back to the alert", _MOVE, ("timeline",)),
+    Action("timeline.whose", "s", "s", "Host/process",
+           "the whole host, or only the alert's process and what it started", _LOOK,
+           ("timeline",), 2),
     Action("events.wider", "plus", "+", "Wider", "related events in a wider window", _LOOK, _BOTH),
     Action("events.narrower", "minus", "-", "Narrower", "related events in a narrower window",
            _LOOK, _BOTH),
@@ -108,11 +132,11 @@ ACTIONS: tuple[Action, ...] = (
            _FIND, ("list",)),
     Action("pivot", "p", "p", "Pivot",
            "the same value across all logs, or only alerts of the same host, user …", _FIND,
-           (*_BOTH, "sheet")),
+           (*_BOTH, "sheet", "timeline")),
     Action("found.stop", "c", "c", "Stop", "stop searching the logs; what was found stays", _FIND,
            ("found",), 2),
     Action("copy.field", "y", "y", "Copy", "copy the field or line under the cursor", _COPY,
-           (*_BOTH, "sheet"), 12),
+           (*_BOTH, "sheet", "timeline"), 12),
     Action("copy.alert", "Y", "Y", "Copy alert", "copy the alert as JSON", _COPY, _BOTH),
     Action("event.raw", "v", "v", "Raw event", "the matched events as JSON", _COPY, _BOTH),
     Action("rule.text", "r", "r", "Rule", "the rule: query, description, references", _COPY, _BOTH),
@@ -137,8 +161,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", "question_mark", "?", "Help", "all keys", _APP, _BOTH, 10),
     Action("palette", "ctrl+p,colon", "^p", "Palette", "find an action by its name", _APP,
            _BOTH, 11, False),
-    Action("quit", "q", "q", "Quit", "leave; in an alert: go back", _APP, (*_BOTH, "sheet"), 0,
-           False),
+    Action("quit", "q", "q", "Quit", "leave; in an alert: go back", _APP,
+           (*_BOTH, "sheet", "timeline"), 0, False),
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}

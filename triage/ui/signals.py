@@ -17,6 +17,14 @@ class Pivoted(Message):
         self.text = text
 
 
+class OpenAlert(Message):
+    """Show one alert, whatever the list's cursor is on."""
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__()
+        self.alert_id = alert_id
+
+
 class SearchLogs(Message):
     """Search all logs for a value of a field."""
 

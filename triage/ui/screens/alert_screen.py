@@ -26,6 +26,8 @@ from triage.ui.screens.dialogs import Choice, Option, Prompt
 from triage.ui.screens.exception import ExceptionEditor
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.palette import Palette
+from triage.ui.screens.timeline import Timeline
+from triage.ui.signals import OpenAlert
 from triage.ui.subject import WINDOWS
 
 _REASON_KEYS = dict(zip("tbfdo", CLOSE_REASONS, strict=True))
@@ -167,6 +169,8 @@ class AlertScreen(ConsoleScreen):
             message.view.toggle(item.key)
         elif item.kind == "event":
             self.open_event(item.value)
+        elif item.kind == "alert":
+            self.app.post_message(OpenAlert(item.value.id))
         elif item.kind == "process":
             self.app.push_screen(
                 Pager(f"Process {item.value.name}", sheets.process_lines(item.value))
@@ -208,6 +212,12 @@ class AlertScreen(ConsoleScreen):
     def action_event_raw(self) -> None:
         if detail := self._detail():
             self.app.push_screen(Pager("Matched events", sheets.raw_lines(detail)))
+
+    def action_timeline(self) -> None:
+        if detail := self._detail():
+            item = self.focused.item if isinstance(self.focused, LinesView) else None
+            process = item.value.entity_id if item and item.kind == "process" else ""
+            self.app.push_screen(Timeline(self.desk, detail, process))
 
     def action_rule_text(self) -> None:
         if detail := self._detail():

@@ -30,9 +30,11 @@ class Drill(AlertScreen):
 
     BINDINGS = keys.bindings("drill")
 
-    def __init__(self, desk: Desk, rows: AlertList, pane: int) -> None:
+    def __init__(self, desk: Desk, rows: AlertList, pane: int, alert_id: str = "") -> None:
+        """``alert_id``: an alert of its own, until n or N go on from it in the list."""
         super().__init__(desk)
         self._rows = rows
+        self._own = alert_id
         self._pane = pane
         self._zoomed = False
 
@@ -58,8 +60,13 @@ class Drill(AlertScreen):
     def scopes(self) -> Sequence[str]:
         return ("drill", "pane")
 
+    @property
+    def alert_id(self) -> str:
+        """The alert on the screen."""
+        return self._own or self._rows.alert_id
+
     def current(self) -> AlertRow | None:
-        return self.desk.store.get(self._rows.alert_id)
+        return self.desk.store.get(self.alert_id)
 
     def targets(self) -> list[AlertRow]:
         row = self.current()
@@ -78,13 +85,13 @@ class Drill(AlertScreen):
 
     def take(self, news: News) -> None:
         """The alert may have changed."""
-        if any(row.id == self._rows.alert_id for row in news.rows):
+        if any(row.id == self.alert_id for row in news.rows):
             self._look()
         self._tell()
 
     def _look(self) -> None:
         for pane in self.panes():
-            pane.look_at(self._rows.alert_id)
+            pane.look_at(self.alert_id)
         self._tell()
 
     def _tell(self) -> None:
@@ -181,11 +188,18 @@ class Drill(AlertScreen):
 
     # Going ----------------------------------------------------------------------------------------
 
+    def _leave_own(self) -> None:
+        if self._own:
+            self._rows.go_to(self._own)
+            self._own = ""
+
     def action_alert_next(self) -> None:
+        self._leave_own()
         self._rows.action_move_down()
         self._look()
 
     def action_alert_previous(self) -> None:
+        self._leave_own()
         self._rows.action_move_up()
         self._look()
 
