@@ -178,6 +178,12 @@ CREATE INDEX alert_time ON alert (time);
 # Of the join values by which records of a block wait: sorted 32-bit hashes (triage.engine.waiting).
 _WAITING = "ALTER TABLE block ADD COLUMN waiting BLOB NOT NULL DEFAULT x''"
 
+# A table of its own, since what the engine says of rules it says anew at each start.
+_RULE_TAGS = """
+CREATE TABLE rule_tag (rule_id TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (rule_id, tag))
+  WITHOUT ROWID;
+"""
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -188,6 +194,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _TAGS,
     _WAITING,
     _GROUPED,
+    _RULE_TAGS,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified

@@ -415,8 +415,10 @@ class CaseWriter:
 
     def say_rules(self, rules: Iterable[Rule], problems: Iterable[Problem]) -> None:
         """Tell the console which rules are loaded and what is wrong with them."""
+        rules = list(rules)
         with transaction(self._db):
             self._db.execute("DELETE FROM rule")
+            self._db.execute("DELETE FROM rule_tag")
             self._db.execute("DELETE FROM problem")
             self._db.executemany(
                 "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?)",
@@ -424,6 +426,10 @@ class CaseWriter:
                     (r.rule_id, r.name, r.severity, encodable(r.path), r.runnable, r.reason)
                     for r in rules
                 ],
+            )
+            self._db.executemany(
+                "INSERT OR IGNORE INTO rule_tag VALUES (?, ?)",
+                [(rule.rule_id, tag) for rule in rules for tag in rule.tags],
             )
             self._db.executemany(
                 'INSERT INTO problem (path, line, "column", severity, message)'

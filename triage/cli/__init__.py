@@ -8,7 +8,18 @@ import sys
 from collections.abc import Sequence
 
 from triage import __version__
-from triage.cli import convert, doctor, export, hunt, query, rules, sources, verify, watch
+from triage.cli import (
+    convert,
+    doctor,
+    exceptions,
+    export,
+    hunt,
+    query,
+    rules,
+    sources,
+    verify,
+    watch,
+)
 from triage.cli.common import FAILED, OK, say
 from triage.errors import TriageError
 
@@ -21,6 +32,7 @@ Watch endpoint logs live, see alerts as they happen, understand each one in a mi
   triage rules check DIR   what is wrong with rules, and where
   triage sources ./logs    what logs hold, and what the rules can make of them
   triage export CASE       hand a case over: report, CSV, STIX …
+  triage exceptions list   what was found to be benign; import and export it
   triage convert ./logs    print the events as ECS NDJSON
   triage doctor            is this machine, or a case file, fit for work?
   triage verify CASE       is its audit journal whole, and do its alerts stand as it says?
@@ -35,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (watch, hunt, query, sources, rules, export, convert, doctor, verify):
+    for module in (watch, hunt, query, sources, rules, exceptions, export, convert, doctor, verify):
         module.register(commands)
     options = parser.parse_args(arguments)
     if "command" not in options:

@@ -18,10 +18,12 @@ lists by *or*, and an event of which an item is true is not looked at by the rul
       [[item.entries]]
       field = "process.parent.executable"
       operator = "included"             # "excluded" turns the condition round
-      type = "match"                    # match, match_any, wildcard, exists, nested; cidr is ours
+      type = "match"                    # match_any, wildcard, exists, list, nested; cidr is ours
       value = 'C:\\BuildAgent\\agent.exe'
 """
 
+from triage.exceptions._conflicts import conflicts
+from triage.exceptions._kibana import Imported, kibana_lines, read_kibana, sorted_keys
 from triage.exceptions._load import load_exceptions
 from triage.exceptions._match import compile_item, item_matches
 from triage.exceptions._model import (
@@ -33,21 +35,43 @@ from triage.exceptions._model import (
     applies_to,
     file_name,
 )
+from triage.exceptions._splunk import splunk_macro
 from triage.exceptions._suggest import suggest
-from triage.exceptions._write import append_item, remove_item
+from triage.exceptions._values import FOLDER, read_values, value_lists
+from triage.exceptions._write import (
+    append_item,
+    append_items,
+    change_item,
+    remove_item,
+    restore_item,
+    write_values,
+)
 
 __all__ = [
+    "FOLDER",
     "Entry",
     "ExceptionList",
     "ExceptionSet",
+    "Imported",
     "Item",
     "RuleLike",
     "append_item",
+    "append_items",
     "applies_to",
+    "change_item",
     "compile_item",
+    "conflicts",
     "file_name",
     "item_matches",
+    "kibana_lines",
     "load_exceptions",
+    "read_kibana",
+    "read_values",
     "remove_item",
+    "restore_item",
+    "sorted_keys",
+    "splunk_macro",
     "suggest",
+    "value_lists",
+    "write_values",
 ]

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from triage import times
 from triage.config import KeyPath, Places, TomlError, parse_toml, read_bytes
-from triage.errors import Problem
-from triage.exceptions._match import compile_item, network
+from triage.errors import Problem, TriageError
+from triage.exceptions._match import compile_item
 from triage.exceptions._model import (
     LIST_TYPES,
     NESTED_TYPES,
     TYPES,
+    VALUE_TYPES,
     Entry,
     ExceptionList,
     ExceptionSet,
     Item,
 )
+from triage.exceptions._values import network, read_values
 
 _ITEM_KEYS = {
     "item_id",
@@ -31,10 +36,13 @@ _ITEM_KEYS = {
     "created_at",
     "created_by",
     "expire_time",
+    "enabled",
     "os_types",
+    "kibana",
     "entries",
 }  # fmt: skip - a table to read, not a column
-_ENTRY_KEYS = {"field", "operator", "type", "value", "entries"}
+_ENTRY_KEYS = {"field", "operator", "type", "value", "list", "entries"}
+ValueReader = Callable[[str], tuple[str, ...]]  # what the value list of an id holds; TriageError
 
 
 class _ItemError(Exception):
@@ -58,11 +66,12 @@ def load_exceptions(folder: Path) -> ExceptionSet:
         message = f"can not be read: {error.strerror}"
         return ExceptionSet((), (Problem(str(folder), 0, 0, message),))
     seen: dict[str, str] = {}
+    read = lru_cache(maxsize=None)(lambda list_id: read_values(folder, list_id))
     for path in paths:
         if path.name.startswith("."):
             continue
         try:
-            found, faults = read_list(path, read_bytes(path))
+            found, faults = read_list(path, read_bytes(path), read)
         except TomlError as error:
             problems.append(error.problem)
             continue
@@ -77,8 +86,11 @@ def load_exceptions(folder: Path) -> ExceptionSet:
     return ExceptionSet(tuple(lists), tuple(problems))
 
 
-def read_list(path: Path, content: bytes) -> tuple[ExceptionList, list[Problem]]:
-    """The list that a file's bytes hold, with its problems; TomlError where it is no TOML."""
+def read_list(path: Path, content: bytes, read: ValueReader) -> tuple[ExceptionList, list[Problem]]:
+    """The list that a file's bytes hold, with its problems; TomlError where it is no TOML.
+
+    ``read`` gives what a value list holds.
+    """
     data, text = parse_toml(path, content)
     places = Places(text)
     problems: list[Problem] = []
@@ -107,13 +119,15 @@ def read_list(path: Path, content: bytes) -> tuple[ExceptionList, list[Problem]]
             for unknown in _unknown_keys(table):
                 message = f"unknown key {unknown[-1]!r} does nothing; is it misspelt?"
                 problem(message, where + unknown, "warning")
-            items.append(_item(table, str(path), places.key(*where)[0]))
+            items.append(_item(table, str(path), places.key(*where)[0], read))
         except _ItemError as error:
             problem(f"{error}; this exception is not used", where + error.key)
     list_id = _string(head, "list_id") or path.stem
     name = _string(head, "name") or list_id
     description = _string(head, "description")
-    return ExceptionList(list_id, name, description, kind, tuple(items), str(path)), problems
+    kibana = _json(head)
+    found = ExceptionList(list_id, name, description, kind, tuple(items), kibana, str(path))
+    return found, problems
 
 
 def _unknown_keys(table: Any) -> list[KeyPath]:
@@ -127,10 +141,13 @@ def _unknown_keys(table: Any) -> list[KeyPath]:
     return found
 
 
-def _item(table: Any, path: str, line: int) -> Item:
+def _item(table: Any, path: str, line: int, read: ValueReader) -> Item:
     if not isinstance(table, dict):
         raise _ItemError("an item must be a table")
-    entries = _entries(table)
+    entries = _entries(table, read)
+    enabled = table.get("enabled", True)
+    if not isinstance(enabled, bool):
+        raise _ItemError("enabled must be true or false", "enabled")
     comment = _string(table, "comment") or _string(table, "description")
     item_id = _string(table, "item_id") or _content_id(entries)
     item = Item(
@@ -144,6 +161,8 @@ def _item(table: Any, path: str, line: int) -> Item:
         created_at=_instant(table, "created_at"),
         created_by=_string(table, "created_by"),
         expire_time=_instant(table, "expire_time"),
+        enabled=enabled,
+        kibana=_json(table),
         path=path,
         line=line,
     )
@@ -154,7 +173,7 @@ def _item(table: Any, path: str, line: int) -> Item:
     return item
 
 
-def _entries(table: dict[str, Any]) -> tuple[Entry, ...]:
+def _entries(table: dict[str, Any], read: ValueReader) -> tuple[Entry, ...]:
     tables = table.get("entries")
     if not isinstance(tables, list) or not tables:
         # It would be true of every event, and hide all of the rule's alerts.
@@ -162,13 +181,13 @@ def _entries(table: dict[str, Any]) -> tuple[Entry, ...]:
     found: list[Entry] = []
     for index, each in enumerate(tables):
         try:
-            found.append(_entry(each, TYPES))
+            found.append(_entry(each, TYPES, read))
         except _ItemError as error:
             raise _ItemError(str(error), "entries", index, *error.key) from error
     return tuple(found)
 
 
-def _entry(table: Any, types: tuple[str, ...]) -> Entry:
+def _entry(table: Any, types: tuple[str, ...], read: ValueReader) -> Entry:
     if not isinstance(table, dict):
         raise _ItemError("an entry must be a table")
     name, kind = _string(table, "field").strip(), _string(table, "type")
@@ -185,8 +204,26 @@ def _entry(table: Any, types: tuple[str, ...]) -> Entry:
         tables = table.get("entries")
         if not isinstance(tables, list) or not tables:
             raise _ItemError("a nested entry needs at least one entry of its own", "entries")
-        return Entry(name, kind, (), operator, tuple(_entry(each, NESTED_TYPES) for each in tables))
+        inner = tuple(_entry(each, NESTED_TYPES, read) for each in tables)
+        return Entry(name, kind, (), operator, inner)
+    if kind == "list":
+        return _list_entry(name, operator, table.get("list"), read)
     return Entry(name, kind, _values(table.get("value"), kind), operator)
+
+
+def _list_entry(name: str, operator: str, given: Any, read: ValueReader) -> Entry:
+    table = given if isinstance(given, dict) else {}
+    list_id, kind = _string(table, "id"), _string(table, "type") or "keyword"
+    if not list_id:
+        raise _ItemError('type list needs list = { id = "…", type = "keyword" }', "list")
+    if kind not in VALUE_TYPES:
+        use = ", ".join(VALUE_TYPES)
+        raise _ItemError(f"unknown type of a value list {kind!r}: use {use}", "list")
+    try:
+        listed = read(list_id)
+    except TriageError as error:
+        raise _ItemError(str(error), "list") from error
+    return Entry(name, "list", (list_id,), operator, (), kind, listed)
 
 
 def _values(value: Any, kind: str) -> tuple[str, ...]:
@@ -214,6 +251,15 @@ def _values(value: Any, kind: str) -> tuple[str, ...]:
 def _content_id(entries: tuple[Entry, ...]) -> str:
     """An id for an item written by hand without one: the same as long as its entries are."""
     return hashlib.blake2b(repr(entries).encode("utf-8"), digest_size=8).hexdigest()
+
+
+def _json(table: dict[str, Any]) -> str:
+    """What Kibana keeps besides, as JSON; "" where it was spoilt by hand: it hides nothing."""
+    text = _string(table, "kibana")
+    try:
+        return text if isinstance(json.loads(text or "0"), dict) else ""
+    except ValueError:
+        return ""
 
 
 def _instant(table: dict[str, Any], key: str) -> int | None:

@@ -1,29 +1,46 @@
 """Whether an item is true of an event; compiled once, linear in the event whatever it holds.
 
 Values are compared as text, since a list holds text only: 445 and "445" are equal, true is "true".
-A field with several values is true where one of them is. ``match`` and ``match_any`` heed case, as
-Kibana does on keyword fields, except on ``field.caseless`` and ``field.text``, which mean
-``field`` without case. ``wildcard`` never heeds case: it is what one writes for paths and command
-lines, where Windows has none, and Kibana's wildcard fields are the same. ``*`` and ``?`` have no
-escape and a backslash is a backslash, as in EQL.
+A field with several values is true where one of them is. As in Elasticsearch, the field's type
+says what equal means. Keyword fields, nearly all of them, heed case, for ``match``, ``match_any``
+and ``wildcard`` alike. Command lines and the few others that ECS maps as *wildcard* heed it for
+``match`` alone. ``field.caseless`` is ``field`` without case. ``field.text`` is its words: a
+``match`` is true where they stand in the field one after the other, in any case.
+
+``*`` and ``?`` have no escape and a backslash is a backslash, as in EQL. A value list is asked for
+the whole value; where the field is missing neither "in list" nor "not in list" is true.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import re2
 
 from triage.exceptions._model import Entry, Item
+from triage.exceptions._values import Ranges, value_test
 from triage.fields import Doc, values
 
 Test = Callable[[Doc], bool]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MULTI_FIELDS = (".caseless", ".text")
+# The fields that ECS maps as `wildcard`, not as `keyword`.
+_WILDCARD_FIELDS = frozenset(
+    (
+        "error.stack_trace",
+        "http.request.body.content",
+        "http.response.body.content",
+        "process.command_line",
+        "process.parent.command_line",
+        "registry.data.strings",
+        "url.full",
+        "url.original",
+        "url.path",
+    )
+)
+# About Elasticsearch's standard analyzer: letters, digits and _; a dot between them parts nothing.
+_WORD = re.compile(r"\w+(?:[.'’]\w+)*")
 
 
 def compile_item(item: Item) -> Test:
@@ -42,12 +59,9 @@ def compile_item(item: Item) -> Test:
     return lambda doc: all(test(doc) for test in tests)
 
 
-_compiled = lru_cache(maxsize=4096)(compile_item)
-
-
 def item_matches(item: Item, doc: Doc) -> bool:
     """Whether the item is true of the document; scope and expiry are not looked at."""
-    return _compiled(item)(doc)
+    return compile_item(item)(doc)
 
 
 def _os(names: frozenset[str]) -> Test:
@@ -60,9 +74,11 @@ def _os(names: frozenset[str]) -> Test:
 
 def _entry(entry: Entry) -> Test:
     test = _nested(entry) if entry.type == "nested" else _field(entry)
-    if entry.operator == "excluded":
-        return lambda doc: not test(doc)
-    return test
+    if entry.operator != "excluded":
+        return test
+    if entry.type == "list":
+        return lambda doc: bool(values(doc, entry.field)) and not test(doc)
+    return lambda doc: not test(doc)
 
 
 def _field(entry: Entry) -> Test:
@@ -71,7 +87,7 @@ def _field(entry: Entry) -> Test:
         base = base.removesuffix(suffix)
     if entry.type == "exists":
         return lambda doc: bool(values(doc, name) or values(doc, base))
-    test = _value_test(entry, caseless=base != name)
+    test = _value_test(entry)
 
     def is_true(doc: Doc) -> bool:
         found = values(doc, base) if base == name else values(doc, name) or values(doc, base)
@@ -80,29 +96,47 @@ def _field(entry: Entry) -> Test:
     return is_true
 
 
-def _value_test(entry: Entry, caseless: bool) -> Callable[[str], bool]:
+def _value_test(entry: Entry) -> Callable[[str], bool]:
+    analysed = entry.field.endswith(".text")
+    caseless = analysed or entry.field.endswith(".caseless")
     if entry.type in ("match", "match_any"):
+        if analysed:
+            phrases = [words(value) for value in entry.values]
+            return lambda text: _says_one(words(text), phrases)
         if caseless:
             folded = frozenset(value.casefold() for value in entry.values)
             return lambda text: text.casefold() in folded
         return frozenset(entry.values).__contains__
     if entry.type == "wildcard":
-        return wildcard(entry.values[0])
+        return wildcard(entry.values[0], caseless or entry.field in _WILDCARD_FIELDS)
     if entry.type == "cidr":
-        networks = [network(value) for value in entry.values]
-        return lambda text: _in_networks(text, networks)
+        return Ranges(entry.values).__contains__
+    if entry.type == "list":
+        return value_test(entry.list_type, entry.listed)
     raise ValueError(f"unknown entry type {entry.type!r}")
 
 
-def wildcard(pattern: str) -> Callable[[str], bool]:
-    """Whether a text as a whole is like ``pattern`` (``*`` any, ``?`` one character), any case."""
+def words(text: str) -> list[str]:
+    """The words of an analysed field, in order, without case."""
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+def _says_one(said: list[str], phrases: list[list[str]]) -> bool:
+    """Whether one of the phrases stands in what is said, word for word. By whole words joined, so
+    that it stays linear."""
+    joined = f" {' '.join(said)} "
+    return any(phrase and f" {' '.join(phrase)} " in joined for phrase in phrases)
+
+
+def wildcard(pattern: str, caseless: bool = True) -> Callable[[str], bool]:
+    """Whether a text as a whole is like ``pattern``: ``*`` any, ``?`` one character."""
     parts = (
         {"*": ".*", "?": "."}.get(part) or re2.escape(_utf8(part))
         for part in re.split(r"([*?])", pattern)
         if part
     )
     options = re2.Options()
-    options.case_sensitive = False
+    options.case_sensitive = not caseless
     options.dot_nl = True
     options.log_errors = False
     try:
@@ -110,20 +144,6 @@ def wildcard(pattern: str) -> Callable[[str], bool]:
     except re2.error as error:
         raise ValueError(f"the pattern is too big: {error}") from error
     return lambda text: compiled.fullmatch(_utf8(text)) is not None
-
-
-def network(text: str) -> Network:
-    """The address range "10.0.4.0/24" or the address "10.0.4.7" stands for; ValueError else."""
-    return ipaddress.ip_network(text.strip(), strict=False)
-
-
-def _in_networks(text: str, networks: list[Network]) -> bool:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any(address in each or (mapped is not None and mapped in each) for each in networks)
 
 
 def _nested(entry: Entry) -> Test:

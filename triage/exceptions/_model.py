@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as more
 from pathlib import PurePath
 from typing import Protocol
 
 from triage.errors import Problem
 
-TYPES = ("match", "match_any", "wildcard", "exists", "cidr", "nested")
-NESTED_TYPES = ("match", "match_any", "exists")  # what Kibana allows inside a nested entry
-LIST_TYPES = ("detection", "rule_default")
+TYPES = ("match", "match_any", "wildcard", "exists", "cidr", "list", "nested")
+# What Kibana allows inside a nested entry; to it an address range is a match.
+NESTED_TYPES = ("match", "match_any", "exists", "cidr")
+# "endpoint" is Kibana's list that its endpoint and some rules share; its other types say nothing
+# of rules.
+LIST_TYPES = ("detection", "rule_default", "endpoint")
+# Types of value lists: addresses, address ranges, whole values, and whole values in any case.
+VALUE_TYPES = ("keyword", "ip", "ip_range", "text")
 
 
 class RuleLike(Protocol):
@@ -35,9 +41,13 @@ class Entry:
 
     field: str
     type: str  # one of TYPES
-    values: tuple[str, ...] = ()  # one for match and wildcard, any for match_any and cidr
+    # One for match and wildcard, any for match_any and cidr; for "list" the id of a value list.
+    values: tuple[str, ...] = ()
     operator: str = "included"  # "excluded" turns the condition round: true on a missing field
     entries: tuple[Entry, ...] = ()  # of "nested": conditions on one object; fields relative to it
+    list_type: str = ""  # of "list": one of VALUE_TYPES
+    # What the value list holds, as it was when the entry was read.
+    listed: tuple[str, ...] = more(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +64,23 @@ class Item:
     created_at: int | None = None  # ns since 1970
     created_by: str = ""
     expire_time: int | None = None  # ns since 1970; None: never
-    path: str = field(default="", compare=False)  # file it was read from
-    line: int = field(default=0, compare=False)  # of its [[item]], from 1
+    enabled: bool = True  # False: kept, but as if it were not there
+    kibana: str = ""  # JSON of what Kibana keeps of it besides, "" where it is ours
+    path: str = more(default="", compare=False)  # file it was read from
+    line: int = more(default=0, compare=False)  # of its [[item]], from 1
 
     def expired(self, now_ns: int) -> bool:
         """Whether its time is over at ``now_ns``: from then on it is as if it were not there."""
         return self.expire_time is not None and now_ns >= self.expire_time
+
+    def in_force(self, now_ns: int) -> bool:
+        """Whether it hides anything at ``now_ns``."""
+        return self.enabled and not self.expired(now_ns)
+
+    @property
+    def value_lists(self) -> tuple[tuple[str, ...], ...]:
+        """What the value lists it names held when it was read: they are part of what it means."""
+        return tuple(entry.listed for entry in self.entries if entry.type == "list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +92,8 @@ class ExceptionList:
     description: str = ""
     type: str = "detection"  # one of LIST_TYPES
     items: tuple[Item, ...] = ()
-    path: str = field(default="", compare=False)
+    kibana: str = ""  # JSON of what Kibana keeps of it besides
+    path: str = more(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +109,7 @@ class ExceptionSet:
             item
             for exceptions in self.lists
             for item in exceptions.items
-            if applies_to(item, rule) and not item.expired(now_ns)
+            if item.in_force(now_ns) and applies_to(item, rule)
         )
 
 

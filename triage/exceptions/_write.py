@@ -1,19 +1,20 @@
-"""Writing exception lists: an item is added or taken out, and every other byte stays as it was."""
+"""Writing exception lists: an item is added, changed or taken out; every other byte stays."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from triage import times
-from triage.config import Places, parse_toml, read_bytes
-from triage.errors import TriageError
+from triage.config import read_bytes
+from triage.errors import Problem, TriageError
+from triage.exceptions import _edit
 from triage.exceptions._load import read_list
-from triage.exceptions._model import Entry, ExceptionList, Item
-
-_SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+from triage.exceptions._model import ExceptionList, Item
+from triage.exceptions._text import item_text, list_text
+from triage.exceptions._values import path_of, read_values, value_test
 
 
 def append_item(path: Path, meta: ExceptionList, item: Item) -> None:
@@ -21,60 +22,125 @@ def append_item(path: Path, meta: ExceptionList, item: Item) -> None:
 
     Atomic: readers see the old file or the new one. Raises TriageError, the file being as it was,
     where it can not be read or written, where it is no TOML, or where the item could not be read
-    back as it is (an empty value, a lone surrogate).
+    back as it is (an empty value, a lone surrogate, a value list that is not there).
     """
+    append_items(path, meta, (item,))
+
+
+def append_items(path: Path, meta: ExceptionList, items: Sequence[Item]) -> None:
+    """Add items as :func:`append_item` does, all of them or none."""
+    _append(path, meta, "\n".join(map(item_text, items)), items)
+
+
+def restore_item(path: Path, meta: ExceptionList, text: str) -> None:
+    """Add an item as it was written when :func:`remove_item` took it out, comments and all."""
+    _append(path, meta, text, None)
+
+
+def _append(path: Path, meta: ExceptionList, text: str, items: Sequence[Item] | None) -> None:
     target = path.resolve()  # a link stays a link: its target is rewritten
-    exists = target.exists()
-    before = read_bytes(target) if exists else _list_text(meta).encode("utf-8")
-    try:
-        added = _item_text(item).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise TriageError(f"{path}: a value is no valid text: {error.reason}") from error
+    before = read_bytes(target) if target.exists() else _encoded(path, list_text(meta))
+    added = _encoded(path, text)
     if b"\r\n" in before:
         added = added.replace(b"\n", b"\r\n")
     line_end = b"\r\n" if b"\r\n" in before else b"\n"
     gap = b"" if not before or before.endswith(b"\n") else line_end
     after = before + gap + line_end + added
-    written, problems = read_list(target, after)
-    if not written.items or written.items[-1] != item:
+    count = len(_read(path, before)[0].items)
+    found, problems = _read(path, after)
+    added_items = found.items[count:]
+    if added_items != tuple(items or added_items) or not added_items:
         reason = problems[-1].message if problems else "it would not be read back as it is"
         raise TriageError(f"{path}: the exception can not be written: {reason}")
     target.parent.mkdir(parents=True, exist_ok=True)
     _replace(target, after)
 
 
-def remove_item(path: Path, item_id: str) -> bool:
-    """Take the item ``item_id`` out of the list ``path``; False where it is not in it.
+def change_item(path: Path, item_id: str, item: Item) -> Item:
+    """Put ``item`` in the place of the item ``item_id`` of the list; what was there before.
 
-    Also the blank line before it goes, so that undoing :func:`append_item` gives the same bytes.
-    Comments outside of the item stay. Raises TriageError as :func:`append_item` does.
+    Only the lines that differ are written. Raises TriageError, the file being as it was, as
+    :func:`append_item` does, and where the item is not in the list.
     """
     target = path.resolve()
     content = read_bytes(target)
-    found, _ = read_list(target, content)
-    lines = [item.line for item in found.items if item.item_id == item_id]
-    if not lines:
-        return False
-    _, text = parse_toml(target, content)
-    places = Places(text)
-    cut: set[int] = set()
-    owner = None
-    previous = 0
-    for statement in places.statements:
-        inside = statement.path[:2] if statement.path[0] == "item" else None
-        first, last = places.position(statement.start)[0], places.position(statement.end)[0]
-        if inside is not None and places.key(*inside)[0] == lines[-1]:
-            # Comments between two lines of the item are the item's.
-            cut.update(range(previous + 1 if owner == inside else first, last + 1))
-        owner, previous = inside, last
-    source = content.split(b"\n")
-    if not cut or not source[min(cut) - 1].strip().removeprefix(b"\xef\xbb\xbf").startswith(b"[["):
-        raise TriageError(f"{path}: {item_id} is not written as an [[item]]; remove it by hand")
-    if min(cut) > 1 and not source[min(cut) - 2].strip():
-        cut.add(min(cut) - 1)
-    kept = [line for number, line in enumerate(source, 1) if number not in cut]
-    _replace(target, b"\n".join(kept))
-    return True
+    found, _ = _read(path, content)
+    before = _item(path, found, item_id)
+    try:
+        after = _edit.changed(path, content, before, item)
+    except UnicodeEncodeError as error:
+        raise TriageError(f"{path}: a value is no valid text: {error.reason}") from error
+    written, problems = _read(path, after)
+    wanted = tuple(item if one is before else one for one in found.items)
+    if written.items != wanted:
+        reason = problems[-1].message if problems else "it would not be read back as it is"
+        raise TriageError(f"{path}: the exception can not be changed: {reason}")
+    _replace(target, after)
+    return before
+
+
+def remove_item(path: Path, item_id: str) -> str:
+    """Take the item ``item_id`` out of the list ``path``; its text, "" where it is not in it.
+
+    The blank line before it goes too, and a file of which nothing is left but the head that
+    :func:`append_item` gave it: so undoing that leaves what was. Comments outside of the item stay.
+    Raises TriageError as :func:`append_item` does.
+    """
+    target = path.resolve()
+    if not target.exists():
+        return ""
+    content = read_bytes(target)
+    found, _ = _read(path, content)
+    if all(item.item_id != item_id for item in found.items):
+        return ""
+    kept, text = _edit.cut(path, content, _item(path, found, item_id))
+    if kept == list_text(_read(path, kept)[0]).encode("utf-8", "replace"):
+        try:
+            target.unlink()
+        except OSError as error:
+            raise TriageError(f"{path}: can not be removed: {error.strerror}") from error
+        _sync_folder(target.parent)
+    else:
+        _replace(target, kept)
+    return text
+
+
+def write_values(folder: Path, list_id: str, kind: str, values: Iterable[str]) -> int:
+    """Write a value list, one value a line, in the place of one of that id; how many values.
+
+    Raises TriageError where a value can not be one of its type or can not stand on a line.
+    """
+    listed = tuple(values)
+    for value in listed:
+        if value != value.strip() or len(value.splitlines()) != 1 or value.startswith("#"):
+            raise TriageError(f"value list {list_id!r}: {value!r} can not be written on a line")
+    try:
+        value_test(kind, listed)
+    except ValueError as error:
+        raise TriageError(f"value list {list_id!r}: {error}") from error
+    path = path_of(folder, list_id)
+    content = _encoded(path, "".join(f"{value}\n" for value in listed))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, content)
+    return len(listed)
+
+
+def _item(path: Path, found: ExceptionList, item_id: str) -> Item:
+    for item in reversed(found.items):
+        if item.item_id == item_id:
+            return item
+    raise TriageError(f"{path}: there is no exception {item_id} in it any more")
+
+
+def _read(path: Path, content: bytes) -> tuple[ExceptionList, list[Problem]]:
+    return read_list(path, content, lambda list_id: read_values(path.parent, list_id))
+
+
+def _encoded(path: Path, text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TriageError(f"{path}: a value is no valid text: {error.reason}") from error
 
 
 def _replace(target: Path, content: bytes) -> None:
@@ -108,63 +174,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _list_text(meta: ExceptionList) -> str:
-    pairs = {
-        "list_id": meta.list_id,
-        "name": meta.name,
-        "description": meta.description,
-        "type": meta.type,
-    }
-    return "[list]\n" + "".join(f"{key} = {_quoted(value)}\n" for key, value in pairs.items())
-
-
-def _item_text(item: Item) -> str:
-    lines = ["[[item]]", f"item_id = {_quoted(item.item_id)}", f"name = {_quoted(item.name)}"]
-    if item.comment:
-        lines.append(f"comment = {_quoted(item.comment)}")
-    for key, listed in (("rules", item.rules), ("tags", item.tags), ("os_types", item.os_types)):
-        if listed:
-            lines.append(f"{key} = {_array(listed)}")
-    for key, instant in (("created_at", item.created_at), ("expire_time", item.expire_time)):
-        if instant is not None:
-            lines.append(f"{key} = {_quoted(times.iso(instant))}")
-    if item.created_by:
-        lines.append(f"created_by = {_quoted(item.created_by)}")
-    for entry in item.entries:
-        lines += _entry_lines(entry, "item.entries")
-    return "\n".join(lines) + "\n"
-
-
-def _entry_lines(entry: Entry, table: str) -> list[str]:
-    indent = "  " * table.count("entries")
-    lines = [f"{indent}[[{table}]]", f"{indent}field = {_quoted(entry.field)}"]
-    if entry.operator != "included" or entry.type != "nested":
-        lines.append(f"{indent}operator = {_quoted(entry.operator)}")
-    lines.append(f"{indent}type = {_quoted(entry.type)}")
-    if entry.type in ("match", "wildcard"):
-        lines.append(f"{indent}value = {_quoted(''.join(entry.values))}")
-    elif entry.values:
-        lines.append(f"{indent}value = {_array(entry.values)}")
-    for inner in entry.entries:
-        lines += _entry_lines(inner, f"{table}.entries")
-    return lines
-
-
-def _array(values: tuple[str, ...]) -> str:
-    return "[" + ", ".join(map(_quoted, values)) + "]"
-
-
-def _quoted(value: str) -> str:
-    """``value`` as a TOML basic string; what would not be seen in an editor is escaped."""
-    out = ['"']
-    for char in value:
-        code = ord(char)
-        if char in _SHORT:
-            out.append(_SHORT[char])
-        elif char.isprintable() or 0xD800 <= code <= 0xDFFF:
-            out.append(char)  # a lone surrogate fails to encode: TOML can not hold it
-        else:
-            out.append(f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}")
-    return "".join([*out, '"'])
