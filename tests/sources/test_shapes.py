@@ -248,7 +248,7 @@ def test_splunk_classic_events_lie_among_those_in_xml(tmp_path: Path) -> None:
         assert codes.count("1102") == text.count("<Event ")
         doc = docs[codes.index("4104")]
         assert doc["@timestamp"] == "2026-03-02T09:15:01.000Z"
-        assert lookup(doc, "winlog.event_data.ScriptBlockText") == "Get-Item 'a=b'"
+        assert lookup(doc, "powershell.file.script_block_text") == "Get-Item 'a=b'"
         assert lookup(doc, "winlog.record_id") == "7"
 
 
@@ -259,7 +259,9 @@ def test_the_log_of_another_channel_becomes_an_event_with_its_user_data() -> Non
     expected = {
         "event.code": "1102",
         "event.provider": "Microsoft-Windows-Eventlog",
-        "event.category": None,
+        "event.category": "iam",
+        "event.action": "audit-log-cleared",
+        "user.name": "mara",
         "host.os.type": "windows",
         "winlog.channel": "Security",
         "winlog.event_id": "1102",

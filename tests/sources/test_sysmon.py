@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from triage.fields import Doc, lookup
-from triage.sources.winevent import WinEvent, event_data, to_ecs
+from triage.sources.channels import to_ecs
+from triage.sources.winevent import WinEvent, event_data
 
 ID = "{5d1f0a3c-77aa-4b21-0c01-000000000c01}"
 

@@ -1,4 +1,4 @@
-"""Facts worked out from other fields: command line arguments, domains, community ids."""
+"""Facts worked out from other fields: arguments, names of files, addresses, domains, flows."""
 
 from __future__ import annotations
 
@@ -76,6 +76,37 @@ def arguments(command_line: str) -> list[str]:
     if started:
         words.append("".join(word))
     return words
+
+
+def file_of(path: str) -> dict[str, str]:
+    """``file.path`` of a Windows path, and the name, directory and extension that it has."""
+    file = {"path": path}
+    if "\\" in path:
+        directory, _, name = path.rpartition("\\")
+        if name:
+            file["name"] = name
+        if directory:
+            file["directory"] = directory
+        # The last dot of the whole path, as upstream has it.
+        if "." in path and (extension := path.rpartition(".")[2]):
+            file["extension"] = extension
+    return file
+
+
+@lru_cache(maxsize=4096)  # the same addresses come again and again
+def is_ip(text: str) -> bool:
+    """Whether a text is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def address(text: str) -> str:
+    """The IP address in a text, without the prefix of one of version 4 in one of 6; else ""."""
+    bare = text.strip().removeprefix("::ffff:").removeprefix("::FFFF:")
+    return bare if is_ip(bare) else ""
 
 
 def domain_parts(name: str) -> tuple[str, str, str] | None:

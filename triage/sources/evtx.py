@@ -146,6 +146,7 @@ def from_json(doc: Doc) -> WinEvent:
         time=text(_attributes(system, "TimeCreated").get("SystemTime")),
         record_id=text(system.get("EventRecordID")),
         level=text(system.get("Level")),
+        keywords=text(system.get("Keywords")),
         version=number(text(system.get("Version"))),
         pid=number(text(execution.get("ProcessID"))),
         tid=number(text(execution.get("ThreadID"))),

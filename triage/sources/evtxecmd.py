@@ -29,6 +29,7 @@ def from_json(doc: Doc, payload: Doc) -> WinEvent:
         time=text(doc.get("TimeCreated")),
         record_id=text(doc.get("EventRecordId")),
         level=_LEVELS.get(level, level),
+        keywords=text(doc.get("Keywords")),
         pid=number(text(doc.get("ProcessId"))),
         tid=number(text(doc.get("ThreadId"))),
         user_sid=text(doc.get("UserId")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from triage.fields import Doc
 from triage.sources import evtx, ndjson, splunk, table, xml
-from triage.sources.winevent import to_ecs
+from triage.sources.channels import to_ecs
 
 # A new format is a line here, its decoder in a module of its own, and its marks in detect.
 FORMATS: dict[str, str] = {

@@ -47,6 +47,7 @@ def from_properties(doc: Doc) -> WinEvent:
         time=_time(doc["TimeCreated"], data.get("UtcTime", "")),
         record_id=text(doc.get("RecordId")),
         level=text(doc.get("Level")),
+        keywords=text(doc.get("Keywords")) or text(doc.get("KeywordsDisplayNames")),
         version=number(text(doc.get("Version"))),
         task=text(doc.get("TaskDisplayName")),
         message=message,

@@ -14,9 +14,10 @@ import orjson
 
 from triage import times
 from triage.fields import Doc, flatten, lookup, put
-from triage.sources import clock, evtx, evtxecmd, getwinevent, sysmon
+from triage.sources import channels, clock, evtx, evtxecmd, getwinevent, one_form, sysmon
 from triage.sources.block import RecordError
-from triage.sources.winevent import WinEvent, event_data, guid, number, text, to_ecs
+from triage.sources.channels import to_ecs
+from triage.sources.winevent import WinEvent, event_data, number, text
 
 MAX_DEPTH = 64
 # One pass that makes every digit a 0 and every opening bracket a brace: both can then be looked
@@ -48,10 +49,11 @@ def decode(record: bytes) -> Doc | None:
     doc = loads(record)
     winlog = doc.get("winlog")
     if winlog.__class__ is dict:
-        return _windows(doc, winlog)
+        return one_form.settle(_windows(doc, winlog))
     if "event" in doc and "@timestamp" in doc and "EventID" not in doc:
-        return doc
-    return _other(doc)
+        return one_form.settle(doc)
+    other = _other(doc)
+    return other if other is None else one_form.settle(other)
 
 
 def loads(record: bytes) -> Doc:
@@ -96,9 +98,9 @@ def _exact(record: bytes) -> Doc:
 
 
 def complete(doc: Doc) -> Doc:
-    """A nested ECS document as it is to be: mapped by us where it is Sysmon's and nobody did."""
+    """A nested ECS document as it is to be: mapped by us where it is of Windows and nobody did."""
     winlog = doc.get("winlog")
-    return _windows(doc, winlog) if winlog.__class__ is dict else doc
+    return one_form.settle(_windows(doc, winlog) if winlog.__class__ is dict else doc)
 
 
 def _windows(doc: Doc, winlog: Doc) -> Doc:
@@ -119,68 +121,7 @@ def _windows(doc: Doc, winlog: Doc) -> Doc:
         written = winlog.get("time_created") or lookup(doc, "event.created")
         if written is not None:
             doc["@timestamp"] = written
-    provider = winlog.get("provider_name")
-    if provider is None and winlog.get("channel") == sysmon.CHANNEL:  # Kibana's usual columns
-        provider = sysmon.PROVIDER
-    if provider != sysmon.PROVIDER:
-        return _created(doc, winlog)
-    process = doc.get("process")
-    if process is None:
-        return _mapped(doc, winlog)
-    for one in (process, process.get("parent")) if process.__class__ is dict else ():
-        if one.__class__ is dict and one.get("entity_id").__class__ is str:
-            one["entity_id"] = guid(one["entity_id"])
-    return doc
-
-
-def _created(doc: Doc, winlog: Doc) -> Doc:
-    """``event.created`` of a record of another channel: the time the record was written."""
-    written = winlog.get("time_created") or doc.get("@timestamp")
-    if written is not None:
-        event = doc.get("event")
-        if event.__class__ is dict:
-            event["created"] = written
-        else:
-            put(doc, "event.created", written)
-    return doc
-
-
-def _mapped(doc: Doc, winlog: Doc) -> Doc:
-    """A Sysmon document whose fields lie only under winlog.event_data."""
-    data = winlog.get("event_data")
-    pairs = event_data(data.items()) if data.__class__ is dict else {}
-    event = doc.get("event")
-    if event.__class__ is not dict:
-        event = doc["event"] = {}
-    code = text(winlog.get("event_id") or event.get("code"))
-    event.update(kind="event", code=code, provider=sysmon.PROVIDER)
-    # The shipper's @timestamp is SystemTime and its event.created the moment it read the record.
-    # Elastic Agent's pipeline keeps the latter, so we keep it for Agent's documents (those with
-    # event.dataset); a winlogbeat one gets the time the record was written.
-    written = winlog.pop("time_created", None)
-    if written is None and "dataset" not in event and "UtcTime" in pairs:
-        written = doc.get("@timestamp")
-    if written is not None:
-        event["created"] = written
-    sid = lookup(winlog, "user.identifier")
-    ours: Doc = {"event": event}
-    left = sysmon.map_fields(ours, code, pairs, sid if isinstance(sid, str) else "")
-    _merge(doc, ours)
-    winlog["event_id"] = code
-    if left:
-        winlog["event_data"] = left
-    else:
-        winlog.pop("event_data", None)
-    return doc
-
-
-def _merge(doc: Doc, ours: Doc) -> None:
-    for name, value in ours.items():
-        given = doc.get(name)
-        if given is not value and given.__class__ is dict and value.__class__ is dict:
-            _merge(given, value)
-        else:
-            doc[name] = value
+    return channels.complete(doc, winlog)
 
 
 def _other(doc: Doc) -> Doc | None:
@@ -282,6 +223,7 @@ def _winlogbeat6(doc: Doc) -> WinEvent:
         time=text(doc.get("@timestamp")),
         record_id=text(doc.get("record_number")),
         level=text(doc.get("level")),
+        keywords=text(doc.get("keywords")),
         version=number(doc.get("version")),
         opcode=text(doc.get("opcode")),
         task=text(doc.get("task")),
@@ -305,7 +247,9 @@ def _nxlog(doc: Doc) -> WinEvent:
         pairs = [pair for pair in pairs if pair[0] != "ProcessID"]
     data = event_data(pairs)
     # NXLog's own EventType ("INFO") overwrites Sysmon's ("SetValue"), which the message keeps.
+    keywords = text(doc.get("Keywords"))
     if data.get("EventType") in _NXLOG_TYPES:
+        keywords = keywords or data["EventType"]
         del data["EventType"]
         if provider == sysmon.PROVIDER and (kept := _SYSMON_EVENT_TYPE.search(message)):
             data["EventType"] = kept[1]
@@ -318,6 +262,7 @@ def _nxlog(doc: Doc) -> WinEvent:
         time=_nxlog_time(doc),
         record_id=text(doc.get("RecordNumber")),
         level=text(doc.get("Level") or doc.get("Severity")).replace("INFO", "information"),
+        keywords=keywords,
         version=number(doc.get("Version")),
         opcode=text(doc.get("Opcode")),
         task=text(doc.get("Category")),

@@ -45,6 +45,7 @@ def parse(record: bytes) -> WinEvent:
         time=clock.utc(lines[0], pairs.get("UtcTime", "")),
         record_id=keys.get("RecordNumber", ""),
         level=keys.get("Type", ""),
+        keywords=keys.get("Keywords", ""),
         opcode=keys.get("OpCode", ""),
         task=keys.get("TaskCategory", ""),
         message=message,

@@ -7,12 +7,11 @@ the values are those of the Windows integration 1.24.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from ipaddress import ip_address
+from typing import Any
 
 from triage import times
-from triage.fields import Doc, put
-from triage.sources.derive import arguments, community_id, domain_parts
+from triage.fields import Doc, nested, put
+from triage.sources.derive import arguments, community_id, domain_parts, file_of, is_ip
 
 PROVIDER = "Microsoft-Windows-Sysmon"
 CHANNEL = "Microsoft-Windows-Sysmon/Operational"
@@ -157,18 +156,18 @@ _DNS_STATUS = {
 }
 
 
-def map_fields(doc: Doc, code: str, data: dict[str, str], user_sid: str) -> dict[str, str]:
+def map_fields(doc: Doc, code: str, data: dict[str, str]) -> dict[str, Any]:
     """Put the ECS fields of one Sysmon event into ``doc``; what is left of its event data.
 
-    ``data`` is the record's EventData by name; ``user_sid`` the account that wrote the record.
-    Sets ``@timestamp`` from ``UtcTime`` where there is one.
+    ``data`` is the record's EventData by name. Sets ``@timestamp`` from ``UtcTime`` where there is
+    one.
     """
     data = {name: value for name, value in data.items() if value not in _NOTHING}
     _classify(doc, code)
     occurred = times.parse(data.get("UtcTime"))
     if occurred is not None:
         doc["@timestamp"] = times.iso(occurred)
-    left: dict[str, str] = {}
+    left: dict[str, Any] = {}
     for name, value in data.items():
         if (path := _RENAMED.get(name)) is not None:
             if name == "TargetProcessGuid":
@@ -179,7 +178,7 @@ def map_fields(doc: Doc, code: str, data: dict[str, str], user_sid: str) -> dict
             if value.isdecimal() and len(value) < 19:
                 put(doc, path, int(value))
         elif (path := _ADDRESSES.get(name)) is not None:
-            if _is_ip(value):
+            if is_ip(value):
                 put(doc, path, value)
         elif (path := _BOOLEANS.get(name)) is not None:
             if value.lower() in ("true", "false"):
@@ -191,7 +190,7 @@ def map_fields(doc: Doc, code: str, data: dict[str, str], user_sid: str) -> dict
         elif name not in _USED_UP:
             left[name] = value
     related: dict[str, list[str]] = {"user": [], "ip": [], "hosts": [], "hash": []}
-    _user(doc, data, user_sid, related)
+    _user(doc, data, related)
     _process(doc, data, code)
     _file(doc, data)
     _hashes(doc, data, code, related)
@@ -220,8 +219,9 @@ def _classify(doc: Doc, code: str) -> None:
         event.setdefault("action", action)
 
 
-def _user(doc: Doc, data: dict[str, str], sid: str, related: dict[str, list[str]]) -> None:
-    user: Doc = {"id": sid} if sid else {}
+def _user(doc: Doc, data: dict[str, str], related: dict[str, list[str]]) -> None:
+    sid = nested(doc["winlog"], "user").get("identifier")  # of the account that wrote the record
+    user: Doc = {"id": sid} if isinstance(sid, str) and sid else {}
     domain, _, name = data.get("User", "").partition("\\")
     if domain and name and "\\" not in name:
         user["domain"], user["name"] = domain, name
@@ -263,16 +263,8 @@ def _file(doc: Doc, data: dict[str, str]) -> None:
     file = doc.get("file")
     if file is None:
         return
-    path = file.get("path", "")
-    if len(path) > 1 and "\\" in path:
-        directory, _, name = path.rpartition("\\")
-        if name:
-            file["name"] = name
-        if directory:
-            file["directory"] = directory
-        # The last dot of the whole path, as upstream has it.
-        if "." in path and (extension := path.rpartition(".")[2]):
-            file["extension"] = extension
+    if len(path := file.get("path", "")) > 1:
+        file.update(file_of(path))
 
 
 def _hashes(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[str]]) -> None:
@@ -339,15 +331,6 @@ def _network(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[
             put(doc, "network.community_id", flow)
 
 
-@lru_cache(maxsize=4096)  # the same addresses come again and again
-def _is_ip(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _dns(doc: Doc, data: dict[str, str], related: dict[str, list[str]]) -> None:
     name = data.get("QueryName")
     if "QueryStatus" in data:
@@ -364,7 +347,7 @@ def _dns(doc: Doc, data: dict[str, str], related: dict[str, list[str]]) -> None:
                 answer["data"] = record[2]
                 related["hosts"].append(record[2])
             answers.append(answer)
-        elif _is_ip(ip := part.removeprefix("::ffff:")):  # Sysmon cuts long results off
+        elif is_ip(ip := part.removeprefix("::ffff:")):  # Sysmon cuts long results off
             addresses.append(ip)
     answers += [{"type": "AAAA" if ":" in ip else "A", "data": ip} for ip in addresses]
     related["ip"] += addresses

@@ -85,6 +85,7 @@ def _viewer(values: list[str]) -> WinEvent:
         event_id=event_id,
         time=clock.utc(shown, pairs.get("UtcTime", "")),
         level=level,
+        keywords=level,  # the Security log's table has them in the place of the level
         task=task,
         message=message,
         data=event_data(pairs.items()),

@@ -1,4 +1,4 @@
-"""The one form every shape of a Windows event record decodes to, and its way to ECS."""
+"""The one form every shape of a Windows event record decodes to; ``channels`` makes ECS of it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from triage import times
-from triage.fields import Doc
-from triage.sources import sysmon
-
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
-_LEVELS = {
-    "0": "information",
-    "1": "critical",
-    "2": "error",
-    "3": "warning",
-    "4": "information",
-    "5": "verbose",
-}
+_AUDIT_FAILURE, _AUDIT_SUCCESS = 1 << 52, 1 << 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +24,7 @@ class WinEvent:
     provider_guid: str = ""
     level: str = ""  # a number or a word
     version: int | None = None
+    keywords: str = ""  # a number, or names
     opcode: str = ""
     task: str = ""
     message: str = ""
@@ -73,7 +63,13 @@ def text(value: Any) -> str:
 
 
 def number(value: Any) -> int | None:
-    """A whole number from decimal or 0x text, or from a number; None where it is none."""
+    """A whole number from decimal or 0x text, or from a number; None where it is none, or none of
+    64 bits."""
+    found = _whole(value)
+    return found if found is not None and -(1 << 63) <= found < 1 << 63 else None
+
+
+def _whole(value: Any) -> int | None:
     try:
         return int(str(value), 0)
     except ValueError:
@@ -93,71 +89,24 @@ def event_data(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
             name = f"param{nameless}"
         shown = text(value)
         if shown and shown != "-":
+            name = name.replace(" ", "_")  # as winlogbeat has them, and a query can write them
             data[name] = guid(shown) if name[-4:] in ("Guid", "GUID") else shown
     return data
 
 
-def to_ecs(win: WinEvent) -> Doc:
-    """The ECS document of a record: Sysmon's fields mapped, others under ``winlog.*``."""
-    created = times.parse(win.time)
-    stamp = times.iso(created) if created is not None else ""
-    event: Doc = {"kind": "event", "code": win.event_id, "provider": win.provider}
-    level = _LEVELS.get(win.level, win.level.lower())
-    doc: Doc = {
-        "event": event,
-        "host": {"os": {"type": "windows"}},
-        "winlog": _winlog(win),
-    }
-    if win.computer:
-        # No record carries the host.id that Elastic's agents add; sequences are joined by it.
-        doc["host"].update(name=win.computer, id=win.computer)
-    if stamp:
-        doc["@timestamp"] = stamp
-        event["created"] = stamp
-    if level:
-        doc["log"] = {"level": level}
-    if win.message:
-        doc["message"] = win.message
-    data = win.data
-    if win.provider == sysmon.PROVIDER:
-        data = sysmon.map_fields(doc, win.event_id, win.data, win.user_sid)
-    if data:
-        doc["winlog"]["event_data"] = data
-    return doc
+def outcome(keywords: Any) -> str:
+    """What an audit's keywords say of it, "success" or "failure"; "" where they say nothing.
 
-
-def _winlog(win: WinEvent) -> Doc:
-    winlog: Doc = {
-        name: value
-        for name, value in (
-            ("channel", win.channel),
-            ("provider_name", win.provider),
-            ("provider_guid", guid(win.provider_guid)),
-            ("event_id", win.event_id),
-            ("record_id", win.record_id),
-            ("computer_name", win.computer),
-            ("opcode", win.opcode),
-            ("task", win.task),
-        )
-        if value
-    }
-    if win.version is not None:
-        winlog["version"] = win.version
-    if win.pid is not None:
-        winlog["process"] = {"pid": win.pid}
-        if win.tid is not None:
-            winlog["process"]["thread"] = {"id": win.tid}
-    user = {
-        name: value
-        for name, value in (
-            ("identifier", win.user_sid),
-            ("name", win.user_name),
-            ("domain", win.user_domain),
-        )
-        if value
-    }
-    if user:
-        winlog["user"] = user
-    if win.user_data:
-        winlog["user_data"] = win.user_data
-    return winlog
+    ``keywords`` are the mask as a number or its text (NXLog's is signed), or names in English.
+    """
+    if isinstance(keywords, list):
+        keywords = ", ".join(text(item) for item in keywords)
+    mask = _whole(keywords)
+    if mask is not None:
+        if mask & _AUDIT_FAILURE:
+            return "failure"
+        return "success" if mask & _AUDIT_SUCCESS else ""
+    named = text(keywords).lower().replace("_", " ")
+    if "audit failure" in named:
+        return "failure"
+    return "success" if "audit success" in named else ""

@@ -9,7 +9,8 @@ from lxml import etree
 
 from triage.fields import Doc
 from triage.sources.block import RecordError
-from triage.sources.winevent import WinEvent, event_data, number, to_ecs
+from triage.sources.channels import to_ecs
+from triage.sources.winevent import WinEvent, event_data, number
 
 MAX_DEPTH = 64
 _ILLEGAL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -107,6 +108,7 @@ def _event(root: etree._Element) -> WinEvent:
         time=attribute("TimeCreated", "SystemTime"),
         record_id=_text(system.get("EventRecordID")),
         level=_text(system.get("Level")),
+        keywords=_text(system.get("Keywords")),
         version=number(_text(system.get("Version"))),
         opcode=_text(rendering.get("Opcode")),
         task=_text(rendering.get("Task")),
