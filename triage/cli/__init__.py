@@ -14,6 +14,7 @@ from triage.cli import (
     exceptions,
     export,
     hunt,
+    journal,
     query,
     rules,
     sources,
@@ -35,6 +36,7 @@ Watch endpoint logs live, see alerts as they happen, understand each one in a mi
   triage exceptions list   what was found to be benign; import and export it
   triage convert ./logs    print the events as ECS NDJSON
   triage doctor            is this machine, or a case file, fit for work?
+  triage journal CASE      who decided what, when and why
   triage verify CASE       is its audit journal whole, and do its alerts stand as it says?
 """
 
@@ -47,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (watch, hunt, query, sources, rules, exceptions, export, convert, doctor, verify):
+    work = (watch, hunt, query, sources, rules, exceptions, export, convert)
+    for module in (*work, doctor, journal, verify):
         module.register(commands)
     options = parser.parse_args(arguments)
     if "command" not in options:

@@ -324,11 +324,14 @@ class AlertList(RoleView, can_focus=True):
         closed = row.status == "closed"
         text_role = "dim" if closed or row.superseded else ""
         name = f"↷ {clean(row.rule_name, 300)}" if row.superseded else clean(row.rule_name, 300)
+        room = max(8, width - fixed)
+        tags = clean(" ".join(f"#{tag}" for tag in row.tags), max(4, room // 3)) if row.tags else ""
         parts: list[Part] = [
             ("✓" if row.id in self.marked else " ", "accent"),
             (SEVERITY_LETTER.get(row.severity, "?") + " ", row.severity if not closed else "dim"),
             (time + " ", "dim"),
-            (fit(name, max(8, width - fixed)) + " ", text_role),
+            (fit(name, room - len(tags) - bool(tags)) + " ", text_role),
+            (tags and tags + " ", "accent"),
             (fit(clean(short_host(row.host), 60), host_width) + " ", text_role),
         ]
         if user_width:

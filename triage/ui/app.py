@@ -17,6 +17,7 @@ from triage.text import clean
 from triage.ui import themes
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
+from triage.ui.screens.base import ConsoleScreen
 from triage.ui.screens.drill import Drill
 from triage.ui.screens.health import Health
 from triage.ui.screens.log_search import LogSearch, Question
@@ -102,9 +103,10 @@ class Console(App[None]):
 
     def on_console_came(self, message: Came) -> None:
         self.news = message.news
+        self.desk.seen = message.news.journal
         self._main.take(message.news)
         for screen in self.screen_stack:
-            if isinstance(screen, Drill | Health):
+            if isinstance(screen, ConsoleScreen) and screen is not self._main:
                 screen.take(message.news)
 
     def on_hurry(self, _message: Hurry) -> None:

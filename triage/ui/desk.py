@@ -24,6 +24,7 @@ class Desk:
     readers: Readers
     store: AlertStore = field(default_factory=AlertStore)
     subjects: Subjects = field(init=False)
+    seen: int = 0  # the newest journal entry whose effect is on the screen
     window: int = WINDOWS[1]  # of related events, ns each side
 
     def __post_init__(self) -> None:

@@ -41,6 +41,7 @@ class News:
     broken: int  # rule and exception files that can not be used
     roots: tuple[str, ...]  # what is watched
     sources: int  # logs followed
+    journal: int  # the newest journal entry that the rows have in them
     troubles: tuple[str, ...] = ()  # what is wrong while the engine runs, the worst first
 
 
@@ -102,6 +103,8 @@ class Feed:
         disk = self._look_at_disk()
         if not (changed or disk) and before is not None and word == before.engine_word:
             return None
+        # Before the rows: what is decided in between is asked about in vain, but never overlooked.
+        journal = self._reader.journal_end() if changed or before is None else before.journal
         rows = self._reader.alerts(after=self._change) if changed else []
         if rows:
             self._change = rows[-1].change
@@ -111,7 +114,9 @@ class Feed:
         wrong = troubles(state, states, behind_since, self._free, self._clock())
         rules = state.rules or sum(one.runnable for one in self._reader.rules())
         sources = sum(states.values()) - states.get("skipped", 0)
-        self._last = News(tuple(rows), state, word, rules, len(problems), roots, sources, wrong)
+        self._last = News(
+            tuple(rows), state, word, rules, len(problems), roots, sources, journal, wrong
+        )
         return self._last
 
     def _look_at_disk(self) -> bool:

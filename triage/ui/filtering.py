@@ -30,6 +30,7 @@ _TEXT: dict[str, Callable[[AlertRow], str]] = {
     "id": lambda row: row.id,
     "assignee": lambda row: row.assignee,
     "by": lambda row: row.decided_by,
+    "tag": lambda row: " ".join(row.tags),
 }
 _NUMBER: dict[str, Callable[[AlertRow], float]] = {
     "risk": lambda row: row.risk_score,

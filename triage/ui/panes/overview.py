@@ -72,6 +72,8 @@ def _head(alert: AlertDetail) -> Iterator[Line]:
         ),
         (f" · {row.assignee}" if row.assignee else "", "dim"),
     )
+    if row.tags:
+        yield field("tags", " ".join(f"#{tag}" for tag in row.tags))
     if row.superseded:
         yield line(
             (

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
 
-from triage.case.decide import Done
-from triage.case.model import CLOSE_REASONS, AlertDetail, AlertRow, JournalEntry
-from triage.case.words import CLOSE_WORDS, told
-from triage.errors import TriageError
-from triage.exceptions import file_name, remove_item
+from triage.case.model import AlertDetail, AlertRow
+from triage.exceptions import file_name
 from triage.guide import Step
 from triage.text import clean
 from triage.ui import external, facts, keys
-from triage.ui.desk import Desk
 from triage.ui.draft import RuleRef
-from triage.ui.format import plural
 from triage.ui.lines_view import LinesView
 from triage.ui.pane_view import PaneView
 from triage.ui.screens import sheets
-from triage.ui.screens.base import ConsoleScreen
-from triage.ui.screens.dialogs import Choice, Option, Prompt
-from triage.ui.screens.exception import ExceptionEditor
+from triage.ui.screens.deciding import DecidingScreen
+from triage.ui.screens.dialogs import Option
+from triage.ui.screens.journal import Journal
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.palette import Palette
 from triage.ui.screens.timeline import Timeline
 from triage.ui.signals import OpenAlert
 from triage.ui.subject import WINDOWS
 
-_REASON_KEYS = dict(zip("tbfdo", CLOSE_REASONS, strict=True))
 
-
-class AlertScreen(ConsoleScreen):
+class AlertScreen(DecidingScreen):
     """A screen with alerts on it; subclasses say which."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self.desk = desk
-
     # What subclasses say --------------------------------------------------------------------------
-
-    def targets(self) -> list[AlertRow]:
-        """The alerts a decision is about."""
-        raise NotImplementedError
 
     def current(self) -> AlertRow | None:
         """The one alert that is looked at."""
@@ -53,109 +38,6 @@ class AlertScreen(ConsoleScreen):
     def panes(self) -> Sequence[PaneView]:
         """The panes in sight."""
         raise NotImplementedError
-
-    def decided(self) -> None:
-        """A decision was written: marks can go, and the case be read again."""
-        raise NotImplementedError
-
-    # Decisions ------------------------------------------------------------------------------------
-
-    def _decide(self, act: Callable[[], Done], told_as: str) -> None:
-        if self.desk.read_only:
-            self.say("the case is open for reading only", "warning")
-            return
-        try:
-            done = act()
-        except (TriageError, apsw.Error) as error:
-            self.say(f"not saved: {error}", "error")
-            return
-        if done.entry:
-            self.say(f"{plural(len(done.alerts), 'alert')} {told_as} · u to undo")
-        else:
-            self.say(f"already {told_as}")
-        self.decided()
-
-    def _ids(self) -> list[str]:
-        found = [row.id for row in self.targets()]
-        if not found:
-            self.say("there is no alert here", "warning")
-        return found
-
-    def action_alert_ack(self) -> None:
-        if ids := self._ids():
-            self._decide(lambda: self.desk.decisions.acknowledge(ids), "acknowledged")
-
-    def action_alert_reopen(self) -> None:
-        if ids := self._ids():
-            self._decide(lambda: self.desk.decisions.reopen(ids), "open again")
-
-    def action_alert_close(self) -> None:
-        ids = self._ids()
-        if not ids:
-            return
-
-        def closed(reason: str | None) -> None:
-            if reason:
-                words = f"closed as {CLOSE_WORDS[reason]}"
-                self._decide(lambda: self.desk.decisions.close(ids, reason), words)
-
-        options = [Option(key, CLOSE_WORDS[one], one) for key, one in _REASON_KEYS.items()]
-        self.app.push_screen(Choice(f"Close {plural(len(ids), 'alert')} as …", options), closed)
-
-    def action_alert_note(self) -> None:
-        ids = self._ids()
-        if not ids:
-            return
-
-        def noted(body: str | None) -> None:
-            if body:
-                self._decide(lambda: self.desk.decisions.note(ids, body), "noted")
-
-        title = f"Note on {plural(len(ids), 'alert')}"
-        self.app.push_screen(Prompt(title, "what you found, for whoever looks next"), noted)
-
-    def action_undo(self) -> None:
-        if self.desk.read_only:
-            self.say("the case is open for reading only", "warning")
-            return
-        try:
-            undone = self.desk.decisions.undo()
-            removed = self._take_back_exception(undone.entry) if undone else ""
-        except (TriageError, apsw.Error) as error:
-            self.say(f"not undone: {error}", "error")
-            return
-        if undone is None:
-            self.say("nothing left to undo")
-        else:
-            kept = plural(len(undone.kept), "alert")
-            left = f"; {kept} changed since, and left so" if undone.kept else ""
-            self.say(f"undone: {told(undone.entry)}{removed}{left}")
-            self.decided()
-
-    @staticmethod
-    def _take_back_exception(entry: JournalEntry) -> str:
-        if entry.action != "except":
-            return ""
-        path, item_id = str(entry.detail.get("path", "")), str(entry.detail.get("item_id", ""))
-        if remove_item(Path(path), item_id):
-            return f"; the exception is out of {Path(path).name} again"
-        return f"; the exception was no longer in {Path(path).name}"
-
-    def action_alert_false_positive(self) -> None:
-        rows = self.targets()
-        if not rows:
-            self.say("there is no alert here", "warning")
-        elif len({row.rule_id for row in rows}) > 1:
-            self.say("the marked alerts are of several rules; an exception is of one", "warning")
-        elif self.desk.read_only:
-            self.say("the case is open for reading only", "warning")
-        else:
-            self.app.push_screen(ExceptionEditor(self.desk, rows), self._excepted)
-
-    def _excepted(self, saved: str | None) -> None:
-        if saved:
-            self.say(saved)
-            self.decided()
 
     # Looking --------------------------------------------------------------------------------------
 
@@ -266,6 +148,14 @@ class AlertScreen(ConsoleScreen):
             return
         for alert in self.desk.readers.here().documents([row.id]):
             self.say(external.copy_document(self.app, alert))
+
+    def action_journal(self) -> None:
+        """Who decided what, when and why: in the whole case, or on this alert."""
+        self.app.push_screen(Journal(self.desk, self.journal_filter()))
+
+    def journal_filter(self) -> str:
+        """What the journal shows at first."""
+        return ""
 
     # Program --------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from triage.event import Event
 from triage.text import clean
 from triage.ui import facts
 from triage.ui.bars import KeyBar
+from triage.ui.feed import News
 from triage.ui.format import clock_time
 from triage.ui.lines_view import LinesView
 from triage.ui.panes.related import document
@@ -71,6 +72,9 @@ class ConsoleScreen(Screen[None]):
         from triage.ui.screens.pager import Pager  # a sheet is a screen of this kind
 
         self.app.push_screen(Pager(f"Event {clock_time(event.time)} UTC", document(event)))
+
+    def take(self, news: News) -> None:
+        """News of the case; a screen that follows it shows them."""
 
     async def do(self, method: str) -> None:
         """Do an action of the key table: the screen's own, else that of what has the focus."""

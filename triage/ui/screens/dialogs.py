@@ -34,10 +34,11 @@ class Choice(ModalScreen[str]):
 
     BINDINGS = [Binding("escape,q", "leave", "Cancel")]  # noqa: RUF012 - Textual's own convention
 
-    def __init__(self, title: str, options: Sequence[Option]) -> None:
+    def __init__(self, title: str, options: Sequence[Option], told: Sequence[Line] = ()) -> None:
         super().__init__()
         self._question = clean(title, 200)
         self._options = tuple(options)
+        self._told = tuple(told)  # what to know before one answers
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -45,6 +46,7 @@ class Choice(ModalScreen[str]):
             yield LinesView(list(self._lines()))
 
     def _lines(self) -> Iterator[Line]:
+        yield from self._told
         group = ""
         for option in self._options:
             if option.group != group:

@@ -80,6 +80,9 @@ class Drill(AlertScreen):
     def _view(self, place: int) -> PaneView:
         return self.query_one(f"#pane-{place + 1}", PaneView)
 
+    def journal_filter(self) -> str:
+        return f"alert:{self.alert_id}"
+
     def decided(self) -> None:
         self.app.post_message(Hurry())
 

@@ -114,6 +114,7 @@ class ExceptionEditor(Screen[str]):
         yield KeyBar(keys.footer(["editor"]))
 
     def on_mount(self) -> None:
+        self._seen = self._desk.seen  # what is tried below is the case as of now
         self._view.focus()
         self._show()
         self.run_worker(self._load, thread=True, group="load")
@@ -376,8 +377,10 @@ class ExceptionEditor(Screen[str]):
             "path": str(path), "item_id": item.item_id, "name": item.name, "reason": item.comment,
         }  # fmt: skip
         try:
-            done = self._desk.decisions.except_(closing, detail)
+            done = self._desk.decisions.except_(closing, detail, self._seen)
         except (TriageError, apsw.Error):
             remove_item(path, item.item_id)  # both or neither
             raise
-        return f"saved to {path.name}; {plural(len(done.alerts), 'alert')} closed · u to undo"
+        kept = f", {len(done.kept)} left as others decided meanwhile" if done.kept else ""
+        closed = plural(len(done.alerts), "alert")
+        return f"saved to {path.name}; {closed} closed{kept} · u to undo"

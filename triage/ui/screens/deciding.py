@@ -1,0 +1,221 @@
+"""Deciding on alerts: acknowledge, close, assign, tag, note, except and undo, on any number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+
+from triage.case.decide import Done, Overtaken
+from triage.case.model import CLOSE_REASONS, AlertRow, JournalEntry
+from triage.case.words import CLOSE_WORDS, told
+from triage.errors import TriageError
+from triage.exceptions import remove_item
+from triage.ui.desk import Desk
+from triage.ui.format import clock_time, plural
+from triage.ui.lines import BLANK, Line, line
+from triage.ui.screens.base import ConsoleScreen
+from triage.ui.screens.dialogs import Choice, Option, Prompt
+from triage.ui.screens.exception import ExceptionEditor
+
+_REASON_KEYS = dict(zip("tbfdo", CLOSE_REASONS, strict=True))
+_TOLD = 4  # of what others did, when it is asked about
+# From the ids of alerts and the journal entry that the decision was made on.
+Act = Callable[[Sequence[str], int], Done]
+
+
+class DecidingScreen(ConsoleScreen):
+    """A screen on whose alerts one decides; subclasses say which they are."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+
+    def targets(self) -> list[AlertRow]:
+        """The alerts a decision is about."""
+        raise NotImplementedError
+
+    def decided(self) -> None:
+        """A decision was written: marks can go, and the case be read again."""
+        raise NotImplementedError
+
+    # One decision ---------------------------------------------------------------------------------
+
+    def _decide(self, ids: Sequence[str], seen: int, act: Act, told_as: str) -> None:
+        """Decide on alerts as they were when ``seen`` was the journal's end."""
+        if self.desk.read_only:
+            self.say("the case is open for reading only", "warning")
+            return
+        try:
+            done = act(ids, seen)
+        except Overtaken as found:
+            self._ask(found, ids, act, told_as)
+            return
+        except (TriageError, apsw.Error) as error:
+            self.say(f"not saved: {error}", "error")
+            return
+        if done.entry:
+            self.say(f"{plural(len(done.alerts), 'alert')} {told_as} · u to undo")
+        else:
+            self.say(f"already {told_as}")
+        self.decided()
+
+    def _ask(self, found: Overtaken, ids: Sequence[str], act: Act, told_as: str) -> None:
+        """Somebody else was quicker: say who and what, and let the analyst decide."""
+        rest = [one for one in ids if one not in found.alerts]
+        lines: list[Line] = [
+            line((f"{clock_time(one.at)} ", "dim"), (one.who, "title"), f" {told(one)}", indent=4)
+            for one in found.entries[-_TOLD:]
+        ]
+        if len(found.entries) > _TOLD:
+            lines.insert(0, line((f"… {len(found.entries) - _TOLD} earlier ones", "dim")))
+        theirs = "it" if len(found.alerts) == 1 else "them"
+        keep = f"leave {theirs} so"
+        if rest:
+            keep += f", decide on the other {plural(len(rest), 'alert')}"
+        options = [
+            Option("k", keep, "keep"),
+            Option("o", f"overwrite: {told_as} all the same", "overwrite"),
+        ]
+
+        def answered(answer: str | None) -> None:
+            if answer == "overwrite":
+                self._decide(ids, found.seen, act, told_as)
+            elif answer == "keep" and rest:
+                self._decide(rest, found.seen, act, told_as)
+            else:
+                self.decided()
+
+        title = f"{plural(len(found.alerts), 'alert')} changed since you looked"
+        self.app.push_screen(Choice(title, options, [*lines, BLANK]), answered)
+
+    def _ids(self) -> list[str]:
+        found = [row.id for row in self.targets()]
+        if not found:
+            self.say("there is no alert here", "warning")
+        return found
+
+    # What can be decided --------------------------------------------------------------------------
+
+    def action_alert_ack(self) -> None:
+        if ids := self._ids():
+            self._decide(ids, self.desk.seen, self.desk.decisions.acknowledge, "acknowledged")
+
+    def action_alert_reopen(self) -> None:
+        if ids := self._ids():
+            self._decide(ids, self.desk.seen, self.desk.decisions.reopen, "open again")
+
+    def action_alert_close(self) -> None:
+        ids, seen = self._ids(), self.desk.seen
+        if not ids:
+            return
+
+        def closed(reason: str | None) -> None:
+            if reason:
+                words = f"closed as {CLOSE_WORDS[reason]}"
+                close = self.desk.decisions.close
+                self._decide(ids, seen, lambda some, at: close(some, reason, at), words)
+
+        options = [Option(key, CLOSE_WORDS[one], one) for key, one in _REASON_KEYS.items()]
+        self.app.push_screen(Choice(f"Close {plural(len(ids), 'alert')} as …", options), closed)
+
+    def action_alert_assign(self) -> None:
+        ids, seen = self._ids(), self.desk.seen
+        if not ids:
+            return
+
+        def assign(to: str) -> None:
+            words = f"assigned to {to or 'nobody'}"
+            act = self.desk.decisions.assign
+            self._decide(ids, seen, lambda some, at: act(some, to, at), words)
+
+        def chosen(answer: str | None) -> None:
+            kind, _, name = (answer or "").partition(" ")
+            if kind == "to":
+                assign(name)
+            elif kind == "ask":
+                ask = Prompt(f"Assign {plural(len(ids), 'alert')} to …", "a name")
+                self.app.push_screen(ask, lambda to: assign(to) if to else None)
+
+        others = [one for one in self.desk.readers.here().people() if one != self.desk.who]
+        options = [Option("m", "me", f"to {self.desk.who}", self.desk.who)]
+        options += [Option(str(at), one, f"to {one}") for at, one in enumerate(others[:9], start=1)]
+        options += [Option("o", "somebody else …", "ask"), Option("n", "nobody", "to ")]
+        self.app.push_screen(Choice(f"Assign {plural(len(ids), 'alert')} to …", options), chosen)
+
+    def action_alert_tag(self) -> None:
+        rows = self.targets()
+        ids = self._ids()
+        if not ids:
+            return
+
+        def tagged(text: str | None) -> None:
+            words = (text or "").replace(",", " ").split()
+            minus = [word[1:] for word in words if word[0] in "-−"]
+            plus = [word for word in words if word[0] not in "-−"]
+            if words:
+                tag = self.desk.decisions.tag
+                self._decide(ids, 0, lambda some, _: tag(some, plus, minus), "tagged so")
+
+        have = sorted({tag for row in rows for tag in row.tags})
+        title = f"Tags of {plural(len(ids), 'alert')}"
+        title += f", now {' '.join(have)}" if have else ""
+        hint = "words; -word takes it off"
+        self.app.push_screen(Prompt(title, hint), tagged)
+
+    def action_alert_note(self) -> None:
+        ids = self._ids()
+        if not ids:
+            return
+
+        def noted(body: str | None) -> None:
+            if body:
+                note = self.desk.decisions.note
+                self._decide(ids, 0, lambda some, _: note(some, body), "noted")
+
+        title = f"Note on {plural(len(ids), 'alert')}"
+        self.app.push_screen(Prompt(title, "what you found, for whoever looks next"), noted)
+
+    def action_undo(self) -> None:
+        if self.desk.read_only:
+            self.say("the case is open for reading only", "warning")
+            return
+        try:
+            undone = self.desk.decisions.undo()
+            removed = self._take_back_exception(undone.entry) if undone else ""
+        except (TriageError, apsw.Error) as error:
+            self.say(f"not undone: {error}", "error")
+            return
+        if undone is None:
+            self.say("nothing left to undo")
+        else:
+            kept = plural(len(undone.kept), "alert")
+            left = f"; {kept} changed since, and left so" if undone.kept else ""
+            self.say(f"undone: {told(undone.entry)}{removed}{left}")
+            self.decided()
+
+    @staticmethod
+    def _take_back_exception(entry: JournalEntry) -> str:
+        if entry.action != "except":
+            return ""
+        path, item_id = str(entry.detail.get("path", "")), str(entry.detail.get("item_id", ""))
+        if remove_item(Path(path), item_id):
+            return f"; the exception is out of {Path(path).name} again"
+        return f"; the exception was no longer in {Path(path).name}"
+
+    def action_alert_false_positive(self) -> None:
+        rows = self.targets()
+        if not rows:
+            self.say("there is no alert here", "warning")
+        elif len({row.rule_id for row in rows}) > 1:
+            self.say("the marked alerts are of several rules; an exception is of one", "warning")
+        elif self.desk.read_only:
+            self.say("the case is open for reading only", "warning")
+        else:
+            self.app.push_screen(ExceptionEditor(self.desk, rows), self._excepted)
+
+    def _excepted(self, saved: str | None) -> None:
+        if saved:
+            self.say(saved)
+            self.decided()
