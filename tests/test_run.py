@@ -12,12 +12,20 @@ import apsw
 import pytest
 
 from tests import events
+from triage.case.exceptions import hits, suppressed
 from triage.case.lock import CaseHeldError, EngineLock
 from triage.case.read import CaseReader
 from triage.case.write import CaseWriter
 from triage.context import around
 from triage.errors import TriageError
-from triage.exceptions import Entry, ExceptionList, Item, append_item, remove_item
+from triage.exceptions import (
+    Entry,
+    ExceptionList,
+    Item,
+    append_item,
+    remove_item,
+    write_values,
+)
 from triage.run import Config, Engine, EngineProcess, follow
 from triage.sources import Follower
 
@@ -93,6 +101,68 @@ def test_a_changed_rule_is_in_force_for_what_comes_then(bench: Bench) -> None:
     bench.start("chrome.exe", "notepad.exe")
     read_all(engine)
     assert processes(engine) == ["chrome.exe", "notepad.exe"]
+    engine.close()
+
+
+PAIR = """sequence by host.name with maxspan=5m
+  [process where process.name : "chrome.exe"] [process where process.name : "notepad.exe"]"""
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["while it runs", "while it is stopped"])
+def test_an_event_that_waits_is_let_go_by_an_exception_that_covers_it(
+    bench: Bench, stopped: bool
+) -> None:
+    """The second chrome.exe would have been joined with notepad.exe; now the first one is."""
+    events.write_rule(bench.rules / "chrome.toml", PAIR)
+    engine = bench.engine()
+    bench.start("chrome.exe", "chrome.exe")
+    read_all(engine)
+    if stopped:
+        engine.close()
+    item = Item("i", "the second", (Entry("process.entity_id", "match", ("p2",)),))
+    append_item(bench.exceptions / "chrome.toml", ExceptionList("chrome", "Chrome"), item)
+    engine = bench.engine() if stopped else engine
+    engine.refresh()
+    case = CaseReader(engine.writer.connection)
+    assert [event.doc["process"]["entity_id"] for event, _ in suppressed(case, "i")] == ["p2"]
+    bench.start("notepad.exe")
+    read_all(engine)
+    (alert,) = case.alerts()
+    assert [one.event.doc["process"]["entity_id"] for one in case.matched(alert.id)] == ["p1", "p3"]
+    engine.close()
+    engine = bench.engine()  # nothing of it comes back
+    bench.start("notepad.exe")
+    read_all(engine)
+    assert len(CaseReader(engine.writer.connection).alerts()) == 1
+    assert hits(CaseReader(engine.writer.connection))["i"].events == 1
+    engine.close()
+
+
+def test_an_alert_of_an_event_that_is_excepted_later_stays(bench: Bench) -> None:
+    events.write_rule(bench.rules / "chrome.toml", PAIR)
+    engine = bench.engine()
+    bench.start("chrome.exe", "notepad.exe")
+    read_all(engine)
+    bench.except_("chrome.exe")
+    bench.start("notepad.exe")
+    read_all(engine)
+    (alert,) = CaseReader(engine.writer.connection).alerts()
+    assert not alert.superseded
+    engine.close()
+
+
+def test_a_value_list_is_in_force_when_its_file_changes(bench: Bench) -> None:
+    engine = bench.engine()
+    write_values(bench.exceptions, "known", "keyword", ["other.exe"])
+    entry = Entry("process.name", "list", ("known",), list_type="keyword")
+    item = Item("i", "known", (entry,))
+    append_item(bench.exceptions / "chrome.toml", ExceptionList("chrome", "Chrome"), item)
+    bench.start("chrome.exe")
+    read_all(engine)
+    write_values(bench.exceptions, "known", "keyword", ["other.exe", "chrome.exe"])
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert len(CaseReader(engine.writer.connection).alerts()) == 1
     engine.close()
 
 

@@ -159,6 +159,21 @@ class CaseWriter:
             found, new, collapsed = self._alerts(advance.matches, rules)
         return Committed(tuple(found), new, collapsed)
 
+    def commit_released(
+        self, advance: Advance, released: Sequence[Suppression], rules: Mapping[str, Rule]
+    ) -> None:
+        """Write that exceptions cover events of open sequences: they wait no longer."""
+        with transaction(self._db):
+            self._alerts(advance.matches, rules)
+            self._suppress(released)
+            self._forget(advance.evicted)
+
+    def _forget(self, hits: Iterable[Hit]) -> None:
+        self._db.executemany(
+            "DELETE FROM open_hit WHERE rule_id = ? AND key = ? AND event_id = ?",
+            [(hit.rule_id, hit.key, hit.event.id) for hit in hits],
+        )
+
     def _keep(
         self,
         block: Block,
@@ -201,11 +216,7 @@ class CaseWriter:
                     orjson.dumps(hit.stages).decode(),
                 ),
             )
-        for hit in advance.evicted:
-            self._db.execute(
-                "DELETE FROM open_hit WHERE rule_id = ? AND key = ? AND event_id = ?",
-                (hit.rule_id, hit.key, hit.event.id),
-            )
+        self._forget(advance.evicted)
         self._db.execute(
             "INSERT OR REPLACE INTO position VALUES (?, ?)",
             (block.position.generation, json.dumps(asdict(block.position))),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import is_not
 from typing import Any, Protocol
@@ -151,6 +151,36 @@ class Sequencer:
         for tracks in (self._tracks, self._unbegun):
             for name in [name for name in tracks if name[0] in gone]:
                 self._drop(tracks, name)
+
+    def release(self, rule_ids: Container[str], excepted: Callable[[Hit], bool]) -> Advance:
+        """Let go of the hits of some rules that an exception covers, as if they had never been.
+
+        What was told stays told. ``matches`` are those that show only now: a benign event had
+        stood in another's place.
+        """
+        matches: list[Match] = []
+        gone: list[Hit] = []
+        for tracks in (self._tracks, self._unbegun):
+            for name in [name for name in tracks if name[0] in rule_ids]:
+                track = tracks[name]
+                sides: tuple[list[Hit], list[Hit]] = ([], [])
+                for hit in track.hits:
+                    sides[excepted(hit)].append(hit)
+                own, covered = sides
+                if not covered:
+                    continue
+                gone.extend(covered)
+                self._drop(tracks, name)
+                if not own:
+                    continue
+                fresh = self._track(name, own)
+                self._insert(fresh, own)
+                have = {hit.event.id for hit in own}
+                fresh.told = {ids: m for ids, m in track.told.items() if have.issuperset(ids)}
+                found = self._run(name, fresh)
+                matches.extend(match for ids, match in found.items() if ids not in fresh.told)
+                fresh.told.update(found)
+        return Advance(tuple(matches), (), (), tuple(gone))
 
     # --------------------------------------------------------------------------------------------
 

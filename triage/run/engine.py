@@ -14,12 +14,12 @@ from triage.case.read import CaseReader
 from triage.case.schema import MEMORY
 from triage.case.write import CaseWriter, Committed
 from triage.context import WINDOW, around
-from triage.engine.match import host_of
+from triage.engine.match import Hit, Suppression, host_of
 from triage.engine.sequence import Sequencer
 from triage.engine.waiting import BlockPlace, Waiting
 from triage.errors import TriageError
 from triage.run.health import Health, lag_of, memory
-from triage.run.rulebook import Config, Rulebook
+from triage.run.rulebook import Config, Excepted, Rulebook
 from triage.sources import Block, Follower, Position, read_range
 
 _RECENT_BLOCKS = 40  # of about a megabyte, held while evidence is gathered
@@ -48,7 +48,8 @@ class Engine:
         self.evicted = 0
         self.collapsed = 0
         self.health = Health(clock)
-        self._matcher = self.book.matcher(processes=self._keeps)
+        self._excepted = self.book.excepted()
+        self._matcher = self.book.matcher(self._excepted, processes=self._keeps)
         self._waiting = Waiting(_read_again)
         self._waiting.use(self._matcher, self.book.rules.values())
         self._sequencer = Sequencer(self.book.rules.values())
@@ -59,13 +60,15 @@ class Engine:
         hits = self.writer.open_hits(self.book.rules)
         self._sequencer.restore(hits)
         self._waiting.restore(self.writer.known_blocks(), hits)
+        self._release(self._excepted)
 
     def refresh(self) -> bool:
         """Put changed rules and exceptions in force; True where there were any."""
         before = {id_: rule.fingerprint for id_, rule in self.book.rules.items()}
         if not self.book.refresh():
             return False
-        self._matcher = self.book.matcher(processes=self._keeps)
+        known, self._excepted = self._excepted, self.book.excepted()
+        self._matcher = self.book.matcher(self._excepted, processes=self._keeps)
         self._waiting.use(self._matcher, self.book.rules.values())
         after = {id_: rule.fingerprint for id_, rule in self.book.rules.items()}
         self._sequencer.update(
@@ -73,7 +76,35 @@ class Engine:
             [id_ for id_, mark in before.items() if after.get(id_) != mark],
         )
         self.writer.say_rules(self.book.all, self.book.problems)
+        self._release(
+            {
+                rule_id: [one for one in own if one not in known.get(rule_id, ())]
+                for rule_id, own in self._excepted.items()
+            }
+        )
         return True
+
+    def _release(self, fresh: dict[str, list[Excepted]]) -> None:
+        """Let go of the events waiting in open sequences that these exceptions cover: none of them
+        completes an alert any more."""
+        tried = {rule_id: own for rule_id, own in fresh.items() if own}
+        if not tried:
+            return
+        decoded = lru_cache(1)(lambda event: event.event().doc)  # several rules wait with one event
+        released: list[Suppression] = []
+
+        def covered(hit: Hit) -> bool:
+            doc = decoded(hit.event)
+            found = next((one for one in tried[hit.rule_id] if one.test(doc)), None)
+            if found is not None:
+                released.append(Suppression(found.item.item_id, hit.rule_id, hit.event))
+            return found is not None
+
+        advance = self._sequencer.release(tried, covered)
+        if released:
+            self._waiting.forget(advance.evicted, self._sequencer.is_open)
+            self.writer.commit_released(advance, released, self.book.rules)
+            self.suppressed += len(released)
 
     def take(self, block: Block) -> Committed:
         """Match a block, advance the sequences, commit."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from triage.engine.match import Matcher
 from triage.errors import Problem
-from triage.exceptions import ExceptionSet, compile_item, load_exceptions
+from triage.exceptions import FOLDER, ExceptionSet, Item, compile_item, load_exceptions
+from triage.fields import Doc
 from triage.rules import Rule, RuleSet, load_rules
 
 
@@ -18,6 +19,15 @@ class Config:
 
     rules: tuple[Path, ...]  # files and folders
     exceptions: Path  # folder of lists
+
+
+@dataclass(frozen=True, slots=True)
+class Excepted:
+    """An exception in force, compiled; equal to another where it means the same."""
+
+    item: Item
+    values: tuple[tuple[str, ...], ...]  # what its value lists hold
+    test: Callable[[Doc], bool] = field(compare=False)
 
 
 class Rulebook:
@@ -57,18 +67,25 @@ class Rulebook:
         self._expiry = min(ends, default=None)
         return True
 
-    def matcher(self, *, processes: bool) -> Matcher:
-        """The rules with their exceptions, compiled."""
+    def excepted(self) -> dict[str, list[Excepted]]:
+        """The exceptions in force now, by the id of the rule they are for."""
         now = self._clock()
+        items = (item for one in self.exceptions.lists for item in one.items)
+        compiled = {
+            id(item): Excepted(item, item.value_lists, compile_item(item))
+            for item in items
+            if item.in_force(now)
+        }
+        return {
+            rule.rule_id: [compiled[id(one)] for one in self.exceptions.items_for(rule, now)]
+            for rule in self.rules.values()
+        }
+
+    def matcher(self, excepted: Mapping[str, list[Excepted]], *, processes: bool) -> Matcher:
+        """The rules with their exceptions, compiled."""
         return Matcher(
             (
-                (
-                    rule,
-                    [
-                        (item.item_id, compile_item(item))
-                        for item in self.exceptions.items_for(rule, now)
-                    ],
-                )
+                (rule, [(one.item.item_id, one.test) for one in excepted[rule.rule_id]])
                 for rule in self.rules.values()
             ),
             processes=processes,
@@ -91,8 +108,10 @@ class Rulebook:
 
     def _files(self) -> object:
         stamps: list[tuple[str, int, int]] = []
-        for root in (*self._config.rules, self._config.exceptions):
-            for path in [root, *sorted(root.rglob("*.toml"))] if root.is_dir() else [root]:
+        values = self._config.exceptions / FOLDER
+        for root in (*self._config.rules, self._config.exceptions, values):
+            pattern = "*" if root == values else "*.toml"
+            for path in [root, *sorted(root.rglob(pattern))] if root.is_dir() else [root]:
                 try:
                     stat = path.stat()
                 except OSError:
