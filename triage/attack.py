@@ -52,6 +52,17 @@ def technique(id: str) -> Technique | None:
     return _table().techniques.get(id.strip().upper())
 
 
+def tactics() -> tuple[Tactic, ...]:
+    """All tactics, in the order in which an attack goes."""
+    return tuple(_table().tactics.values())
+
+
+def tactic_order(id: str) -> tuple[int, str]:
+    """A key that sorts tactic ids as ATT&CK does; those it does not have come last."""
+    known = list(_table().tactics)
+    return (known.index(id) if id in known else len(known), id)
+
+
 def version() -> str:
     """The version of ATT&CK the names are of: "18.1"."""
     return _table().version

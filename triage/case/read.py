@@ -188,6 +188,11 @@ class CaseReader:
             alert = _alert_row(row)
             yield alert, [matched.event for matched in self.matched(alert.id)]
 
+    def gathered(self, alert_id: str) -> bool:
+        """Whether the case keeps what lay around an alert: then no log need be read again."""
+        found = self._db.execute("SELECT gathered FROM alert WHERE id = ?", (alert_id,)).fetchone()
+        return bool(found and found[0])
+
     # Around an alert ----------------------------------------------------------------------------
 
     def events(self, host: str, start: int, end: int, limit: int = 2000) -> list[Event]:

@@ -26,6 +26,7 @@ Hand a case, or a part of it, over: as a report for people, or as data for anoth
 
 Without -o it goes to standard output. A file is never overwritten unless --force says so.
 
+  triage export night.triage --format html -o night.html
   triage export night.triage --format csv -o alerts.csv
   triage export night.triage --format stix --select 'state:true_positive'
   triage export night.triage --format ndjson --select 'severity>=high host:ws-014'

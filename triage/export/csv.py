@@ -15,7 +15,8 @@ from triage.fields import Doc, first_text
 COLUMNS = (
     "time", "severity", "risk", "rule", "host", "user", "process", "command line", "parent",
     "destination", "port", "sha256", "state", "closed as", "assignee", "decided by", "decided at",
-    "notes", "count", "superseded", "tactics", "techniques", "reason", "rule id", "alert id",
+    "notes", "tags", "count", "superseded", "tactics", "techniques", "reason", "rule id",
+    "alert id",
 )  # fmt: skip
 
 
@@ -52,6 +53,7 @@ def _cells(alert: AlertDetail) -> tuple[object, ...]:
         row.decided_by,
         times.iso(row.decided_at) if row.decided_at else "",
         row.notes,
+        " ".join(row.tags),
         row.count,
         "yes" if row.superseded else "",
         " ".join(dict.fromkeys(one.tactic for one in found if one.tactic)),

@@ -13,7 +13,8 @@ MAX_SHOWN = 4_000  # characters of one value: a page shows less, a hostile log h
 
 _SCHEMES = {"http": "hxxp", "https": "hxxps", "ftp": "fxp", "ftps": "fxps"}
 _SCHEME = re.compile(r"\b(https?|ftps?)(?=:)", re.IGNORECASE)
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~@$^=-])")
+# Marks inside a line; and those that mean something at its beginning alone.
+_MARKS = re.compile(r"([\\`*_\[\]#|~@$^]|^[+=-])")
 _WWW = re.compile(r"(?i)\b(www)\.")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # What a spreadsheet takes for a formula: these, and their full-width forms.
@@ -38,7 +39,10 @@ def defanged(text: str) -> str:
 
 
 def markdown(value: object, limit: int = MAX_SHOWN) -> str:
-    """A value as text of Markdown, in a paragraph or a table's cell: never a mark, tag or link."""
+    """A value as text of Markdown, inside a line or a table's cell: never a mark, tag or link.
+
+    At the very beginning of a line something of ours must stand: "1." would begin a list.
+    """
     text = "".join(_ENTITIES.get(char, char) for char in shown(value, limit))
     return _WWW.sub(r"\1\\.", _MARKS.sub(r"\\\1", text)).strip()
 

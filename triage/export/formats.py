@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from triage.export import csv, navigator, ndjson, ocsf, stix, timesketch
+from triage.export import csv, html, markdown, navigator, ndjson, ocsf, stix, timesketch
 from triage.export.selection import Selection
 
 
@@ -21,6 +21,8 @@ class Format:
 
 
 FORMATS = (
+    Format("html", "h", ".html", "a report as one page that opens offline", html.write),
+    Format("markdown", "m", ".md", "the report for a ticket or a wiki", markdown.write),
     Format("ndjson", "n", ".ndjson", "alert documents (kibana.alert.*), one a line", ndjson.write),
     Format("csv", "c", ".csv", "a table for a spreadsheet", csv.write),
     Format("navigator", "a", ".layer.json", "layer for the ATT&CK Navigator", navigator.write),
