@@ -122,6 +122,22 @@ class Process:
     end: int  # ns, 0 unknown or still running
     sha256: str
     integrity: str
+    sha1: str = ""
+    md5: str = ""
+    imphash: str = ""
+    signer: str = ""  # subject of the code signature
+    signature: str = ""  # "trusted", "not trusted", "not signed", "" not told
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """How often a host talked with an address before an instant."""
+
+    host: str
+    count: int
+    sure: bool  # False: the hour of the instant is counted as a whole
+    first: int  # ns
+    last: int  # ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import orjson
 from triage.case.model import (
     AlertDetail,
     AlertRow,
+    Contacts,
     EngineState,
     JournalEntry,
     MatchedEvent,
@@ -31,7 +32,8 @@ _ROW = (
 )
 _PROCESS = (
     "host, entity_id, parent_entity_id, pid, parent_pid, name, executable, command_line,"
-    ' parent_name, parent_executable, parent_command_line, user, start, "end", sha256, integrity'
+    ' parent_name, parent_executable, parent_command_line, user, start, "end", sha256, integrity,'
+    " sha1, md5, imphash, signer, signature"
 )
 
 _LATEST = (1 << 63) - 1  # ns: no instant is later
@@ -220,6 +222,37 @@ class CaseReader:
             (host, entity_id, limit),
         )
         return [Process(*row) for row in rows]
+
+    def processes(self, host: str, near: int, limit: int) -> list[Process]:
+        """The processes of a host, oldest first; of more than ``limit`` those that started nearest
+        to the instant ``near`` (ns)."""
+        rows = self._db.execute(
+            f"SELECT {_PROCESS} FROM process WHERE host = ?"  # noqa: S608 - own columns
+            " ORDER BY abs(start - ?) LIMIT ?",
+            (host, near, limit),
+        )
+        return sorted((Process(*row) for row in rows), key=lambda one: (one.start, one.pid))
+
+    def process_count(self, host: str) -> int:
+        """How many processes of a host are known."""
+        return count(self._db, "SELECT count(*) FROM process WHERE host = ?", (host,))
+
+    def contacts(self, address: str, before: int) -> list[Contacts]:
+        """Who talked with an address before an instant (ns), the most frequent first."""
+        rows = self._db.execute(
+            "SELECT host, sum(count), max(last) < ?1, min(first), max(min(last, ?1)) FROM contact"
+            " WHERE address = ?2 AND first < ?1 GROUP BY host ORDER BY 2 DESC, host",
+            (before, address),
+        )
+        return [Contacts(host, n, bool(sure), a, b) for host, n, sure, a, b in rows]
+
+    def names(self, host: str, address: str) -> list[str]:
+        """The names a host was told for an address, the latest first."""
+        rows = self._db.execute(
+            "SELECT name FROM resolved WHERE host = ? AND address = ? ORDER BY last DESC LIMIT 8",
+            (host, address),
+        )
+        return [row[0] for row in rows]
 
     def alerts_by_process(self, host: str) -> dict[str, int]:
         """How many alerts each process of a host has, by entity id."""

@@ -184,6 +184,20 @@ CREATE TABLE rule_tag (rule_id TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (ru
   WITHOUT ROWID;
 """
 
+# What the process tree shows, and who talked to whom: asked across hosts, far from any alert.
+_DEPTH = """
+ALTER TABLE process ADD COLUMN sha1 TEXT NOT NULL DEFAULT '';
+ALTER TABLE process ADD COLUMN md5 TEXT NOT NULL DEFAULT '';
+ALTER TABLE process ADD COLUMN imphash TEXT NOT NULL DEFAULT '';
+ALTER TABLE process ADD COLUMN signer TEXT NOT NULL DEFAULT '';
+ALTER TABLE process ADD COLUMN signature TEXT NOT NULL DEFAULT '';
+CREATE TABLE contact (address TEXT NOT NULL, host TEXT NOT NULL, hour INTEGER NOT NULL,
+  count INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  PRIMARY KEY (address, host, hour)) WITHOUT ROWID;
+CREATE TABLE resolved (host TEXT NOT NULL, address TEXT NOT NULL, name TEXT NOT NULL,
+  last INTEGER NOT NULL, PRIMARY KEY (host, address, name)) WITHOUT ROWID;
+"""
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -195,6 +209,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _WAITING,
     _GROUPED,
     _RULE_TAGS,
+    _DEPTH,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified

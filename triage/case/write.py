@@ -188,6 +188,17 @@ class CaseWriter:
                 "INSERT INTO gap (at, source, message) VALUES (?, ?, ?)",
                 (at, stored_path(block.source), message),
             )
+        self._db.executemany(
+            "INSERT INTO contact VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " count = count + excluded.count, first = min(first, excluded.first),"
+            " last = max(last, excluded.last)",
+            result.contacts,
+        )
+        self._db.executemany(
+            "INSERT INTO resolved VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " last = max(last, excluded.last)",
+            result.resolved,
+        )
         if block.positions:
             self._db.execute(
                 "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -344,18 +355,20 @@ class CaseWriter:
     def _processes(self, result: BlockResult) -> None:
         # A log read newest first tells of a process's end before its start: either may come first.
         self._db.executemany(
-            f"INSERT INTO process VALUES ({', '.join('?' * 16)})"  # noqa: S608 - own text
+            f"INSERT INTO process VALUES ({', '.join('?' * 21)})"  # noqa: S608 - own text
             " ON CONFLICT (host, entity_id) DO UPDATE SET"
             " (parent_entity_id, pid, parent_pid, name, executable, command_line, parent_name,"
-            "  parent_executable, parent_command_line, user, start, sha256, integrity) ="
+            "  parent_executable, parent_command_line, user, start, sha256, integrity,"
+            "  sha1, md5, imphash, signer, signature) ="
             " (excluded.parent_entity_id, excluded.pid, excluded.parent_pid, excluded.name,"
             "  excluded.executable, excluded.command_line, excluded.parent_name,"
             "  excluded.parent_executable, excluded.parent_command_line, excluded.user,"
-            "  excluded.start, excluded.sha256, excluded.integrity) WHERE start = 0",
+            "  excluded.start, excluded.sha256, excluded.integrity, excluded.sha1, excluded.md5,"
+            "  excluded.imphash, excluded.signer, excluded.signature) WHERE start = 0",
             [change.values for change in result.processes if not change.ended],
         )
         self._db.executemany(
-            f"INSERT INTO process VALUES ({', '.join('?' * 16)})"  # noqa: S608 - own text
+            f"INSERT INTO process VALUES ({', '.join('?' * 21)})"  # noqa: S608 - own text
             ' ON CONFLICT (host, entity_id) DO UPDATE SET "end" = excluded."end"',
             [change.values for change in result.processes if change.ended],
         )

@@ -1,11 +1,12 @@
 """Around one alert: its process tree, its connections, what else happened on the host, and why."""
 
 from triage.context.connections import Connection, connections, scope
+from triage.context.host_tree import Forest, host_tree
 from triage.context.related import WINDOW, Around, around, between, describe
 from triage.context.search import Condition, Progress, Wanted, fields_with, same_value, search
 from triage.context.techniques import Threat, technique_ids, threats
 from triage.context.timeline import LANES, Timeline
-from triage.context.tree import ProcessNode, family, process_tree
+from triage.context.tree import ProcessNode, family, process_tree, signers
 from triage.context.why import DrillDown, MatchedTest, drilldowns, matched_values
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Condition",
     "Connection",
     "DrillDown",
+    "Forest",
     "MatchedTest",
     "ProcessNode",
     "Progress",
@@ -28,11 +30,13 @@ __all__ = [
     "drilldowns",
     "family",
     "fields_with",
+    "host_tree",
     "matched_values",
     "process_tree",
     "same_value",
     "scope",
     "search",
+    "signers",
     "technique_ids",
     "threats",
 ]

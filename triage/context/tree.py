@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from triage.case.model import AlertDetail, Process
 from triage.case.read import CaseReader
-from triage.engine.match import host_of, process_change
+from triage.engine.match import host_of, process_change, signature
 from triage.event import Event
-from triage.fields import Doc, first_text, nested
+from triage.fields import Doc, first_text, lookup, nested
 
 _MAX_ANCESTORS = 32
 _MAX_FAMILY = 5_000  # processes
@@ -22,7 +22,7 @@ class ProcessNode:
 
     process: Process
     children: tuple[ProcessNode, ...]
-    role: str  # "subject" (the alert's own), "ancestor", "sibling", "child"
+    role: str  # "subject" (the alert's own), "ancestor", "sibling", "child", "" any other
     alerts: int  # how many alerts this process has
 
 
@@ -31,7 +31,7 @@ def process_tree(case: CaseReader, alert: AlertDetail) -> ProcessNode | None:
 
     A parent whose start no log tells is shown as its child's event describes it.
     """
-    subject = _subject(case, alert)
+    subject = subject_of(case, alert)
     if subject is None:
         return None
     counts = case.alerts_by_process(subject.host)
@@ -66,7 +66,8 @@ def family(case: CaseReader, host: str, entity_ids: Iterable[str]) -> frozenset[
     return frozenset(found)
 
 
-def _subject(case: CaseReader, alert: AlertDetail) -> Process | None:
+def subject_of(case: CaseReader, alert: AlertDetail) -> Process | None:
+    """The process an alert is about, as its start told or its own events do; None without one."""
     for matched in alert.matched:
         doc = matched.event.doc
         entity_id = first_text(doc, "process.entity_id")
@@ -98,16 +99,21 @@ def _parent(case: CaseReader, process: Process) -> Process | None:
     if known is not None and known.name:
         # Some exports lose a process's own id, and its children still tell it.
         return known if known.pid else replace(known, pid=process.parent_pid)
+    told = told_parent(process)
+    return replace(told, end=known.end) if told and known else told
+
+
+def told_parent(process: Process) -> Process | None:
+    """The parent of a process as its child describes it; None where it does not."""
     if not (process.parent_name or process.parent_executable or process.parent_pid):
         return None
-    name = process.parent_name or process.parent_executable.rpartition("\\")[2]
     return Process(
         host=process.host,
         entity_id=process.parent_entity_id,
         parent_entity_id="",
         pid=process.parent_pid,
         parent_pid=0,
-        name=name,
+        name=process.parent_name or process.parent_executable.rpartition("\\")[2],
         executable=process.parent_executable,
         command_line=process.parent_command_line,
         parent_name="",
@@ -115,10 +121,26 @@ def _parent(case: CaseReader, process: Process) -> Process | None:
         parent_command_line="",
         user="",
         start=0,
-        end=known.end if known else 0,
+        end=0,
         sha256="",
         integrity="",
     )
+
+
+def signers(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
+    """Who signed a process's program and how far that is trusted ("trusted", "not trusted", "not
+    signed"), by entity id: told where a process loads its own image."""
+    found: dict[str, tuple[str, str]] = {}
+    for event in events:
+        doc = event.doc
+        path = first_text(doc, "dll.path", "file.path")
+        if path and path.lower() == first_text(doc, "process.executable").lower():
+            what = "dll" if lookup(doc, "dll.path") is not None else "file"
+            word = signature(doc, what)
+            if word:
+                signer = first_text(doc, f"{what}.code_signature.subject_name")
+                found[first_text(doc, "process.entity_id")] = (signer, word)
+    return found
 
 
 def _below(

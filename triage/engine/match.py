@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from triage.engine.contacts import Contact, Meetings, Resolved
 from triage.engine.gates import Gate
 from triage.engine.index import WAITING_FIELDS, ExceptedRule, Step, StepIndex
 from triage.engine.sieve import Demands, Sieve
@@ -138,6 +139,8 @@ class BlockResult:
     max_time: int
     hosts: tuple[str, ...]
     pending: Mapping[Any, Sequence[Pending]] = field(default_factory=dict)  # by join value
+    contacts: tuple[Contact, ...] = ()
+    resolved: tuple[Resolved, ...] = ()
 
 
 class Matcher:
@@ -154,7 +157,7 @@ class Matcher:
         optimise: bool = True,
         waiting: bool = False,
     ) -> None:
-        """``processes``: whether to gather process starts and ends, which only a case needs.
+        """``processes``: whether to gather processes and contacts, which only a case needs.
         ``optimise``: False tries every step on every event, for tests to compare with.
         ``waiting``: leave later stages of sequences to triage.engine.waiting, where they can wait.
         """
@@ -183,8 +186,11 @@ class Matcher:
             host = host_of(doc)
             order = order_of(doc, block.source, position)
             run.note(host, order[0] if order else None)
-            if self._processes and (change := process_change(doc, host, order)):
-                run.processes.append(change)
+            if self._processes:
+                if change := process_change(doc, host, order):
+                    run.processes.append(change)
+                elif order:
+                    run.meetings.take(doc, host, order[0])
             alive = self._sieve_for(doc).alive(doc) if self._optimise else self.index.every
             if not alive:
                 continue
@@ -290,6 +296,7 @@ class _Run:
         self.processes: list[ProcessChange] = []
         self.rejects = list(block.rejects)
         self.pending: dict[Any, list[Pending]] = {}
+        self.meetings = Meetings()
         self._hosts: set[str] = set()
         self._min_time = self._max_time = self._events = self._untimed = 0
 
@@ -330,6 +337,8 @@ class _Run:
             self._max_time,
             tuple(sorted(self._hosts)),
             self.pending,
+            self.meetings.contacts,
+            self.meetings.resolved,
         )
 
 
@@ -374,14 +383,32 @@ def process_change(
             user_of(doc),
             0 if ended else time,
             time if ended else 0,
-            first_text(doc, "process.hash.sha256", "process.hash.sha1", "process.hash.md5"),
+            first_text(doc, "process.hash.sha256"),
             first_text(
                 doc,
                 "process.Ext.token.integrity_level_name",
                 "winlog.event_data.IntegrityLevel",
             ),
+            first_text(doc, "process.hash.sha1"),
+            first_text(doc, "process.hash.md5"),
+            first_text(doc, "process.pe.imphash", "process.hash.imphash"),
+            first_text(doc, "process.code_signature.subject_name"),
+            signature(doc, "process"),
         ),
     )
+
+
+def signature(doc: Doc, what: str) -> str:
+    """ "trusted", "not trusted" or "not signed"; "" where the event does not tell of ``what``
+    ("process", "file")."""
+    told = f"{what}.code_signature"
+    if lookup(doc, f"{told}.exists") is False or lookup(doc, f"{told}.signed") is False:
+        return "not signed"
+    trusted = lookup(doc, f"{told}.trusted")
+    if trusted is None:
+        trusted = lookup(doc, f"{told}.valid")
+    known = trusted is not None or lookup(doc, f"{told}.subject_name") is not None
+    return ("trusted" if trusted is True else "not trusted") if known else ""
 
 
 def user_of(doc: Doc) -> str:

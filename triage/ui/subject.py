@@ -69,6 +69,8 @@ class Subject:
         self.window = window  # ns each side
         self._around = _Once(lambda: context.around(readers.here(), alert, window))
         self._tree = _Once(lambda: context.process_tree(readers.here(), alert))
+        self._forest = _Once(lambda: context.host_tree(readers.here(), alert))
+        self._count = _Once(lambda: readers.here().process_count(alert.row.host))
         self._neighbours = _Once(lambda: self._others(readers.here()))
         self._tests = _Once(lambda: context.matched_values(alert))
         self._drilldowns = _Once(lambda: context.drilldowns(readers.here(), alert))
@@ -80,6 +82,22 @@ class Subject:
     @property
     def tree(self) -> context.ProcessNode | None:
         return self._tree.get()
+
+    @property
+    def forest(self) -> context.Forest:
+        """All processes of the host."""
+        return self._forest.get()
+
+    @property
+    def process_count(self) -> int:
+        """How many processes of the host the case knows."""
+        return self._count.get()
+
+    @property
+    def signers(self) -> dict[str, tuple[str, str]]:
+        """Who signed a process's program and how far that is trusted, by entity id, where no start
+        tells it but a load of its own image around the alert does."""
+        return context.signers(self.around.events)
 
     @property
     def tests(self) -> tuple[context.MatchedTest, ...]:
@@ -149,4 +167,6 @@ class Subjects:
                 fresh._neighbours = known._neighbours
                 fresh._around = known._around
                 fresh._tree = known._tree
+                fresh._forest = known._forest
+                fresh._count = known._count
                 return

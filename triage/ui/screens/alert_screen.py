@@ -15,6 +15,7 @@ from triage.ui import external, facts, keys
 from triage.ui.draft import RuleRef
 from triage.ui.lines_view import LinesView
 from triage.ui.pane_view import PaneView
+from triage.ui.panes.tree import shut_key
 from triage.ui.screens import sheets
 from triage.ui.screens.deciding import DecidingScreen
 from triage.ui.screens.dialogs import Option
@@ -53,6 +54,9 @@ class AlertScreen(DecidingScreen):
             self.open_event(item.value)
         elif item.kind == "alert":
             self.app.post_message(OpenAlert(item.value.id))
+        elif item.kind == "process" and message.gesture == "tick":
+            if isinstance(message.view, PaneView):
+                message.view.toggle(shut_key(item.value))
         elif item.kind == "process":
             self.app.push_screen(
                 Pager(f"Process {item.value.name}", sheets.process_lines(item.value))

@@ -8,6 +8,7 @@ from triage import guide
 from triage.case.model import AlertDetail, Process
 from triage.fields import first_text, values
 from triage.ui import keys
+from triage.ui.facts import account
 from triage.ui.filtering import FIELDS
 from triage.ui.format import full_time, shown_path
 from triage.ui.lines import BLANK, Item, Line, field, heading, line, paragraphs
@@ -113,20 +114,33 @@ def raw_lines(alert: AlertDetail) -> list[Line]:
 
 def process_lines(process: Process) -> list[Line]:
     """All that is known of a process."""
+    parent = "executable" if process.parent_executable else "name"
     rows = (
-        ("name", process.name),
-        ("pid", str(process.pid) if process.pid else "-"),
-        ("path", process.executable),
-        ("command", process.command_line),
-        ("user", process.user),
-        ("integrity", process.integrity),
-        ("started", full_time(process.start)),
-        ("ended", full_time(process.end)),
-        ("sha256", process.sha256),
-        ("parent", process.parent_executable or process.parent_name),
-        ("parent pid", str(process.parent_pid) if process.parent_pid else "-"),
-        ("parent cmd", process.parent_command_line),
-        ("host", process.host),
-        ("entity id", process.entity_id),
+        ("name", process.name, "process.name"),
+        ("pid", str(process.pid or ""), "process.pid"),
+        ("path", process.executable, "process.executable"),
+        ("command", process.command_line, "process.command_line"),
+        ("user", process.user, "user.name"),
+        ("integrity", process.integrity, ""),
+        ("started", full_time(process.start), ""),
+        ("ended", full_time(process.end), ""),
+        ("sha256", process.sha256, "process.hash.sha256"),
+        ("sha1", process.sha1, "process.hash.sha1"),
+        ("md5", process.md5, "process.hash.md5"),
+        ("imphash", process.imphash, "process.pe.imphash"),
+        ("signer", process.signer, "process.code_signature.subject_name"),
+        ("signature", process.signature, ""),
+        ("parent", process.parent_executable or process.parent_name, f"process.parent.{parent}"),
+        ("parent pid", str(process.parent_pid or ""), "process.parent.pid"),
+        ("parent cmd", process.parent_command_line, "process.parent.command_line"),
+        ("host", process.host, "host.name"),
+        ("entity id", process.entity_id, "process.entity_id"),
+        ("parent id", process.parent_entity_id, "process.parent.entity_id"),
     )
-    return [field(label, value or "-", width=12, key=label) for label, value in rows]
+    return [
+        field(
+            label, value or "-", width=12, key=label,
+            fact=(name, account(value) if name == "user.name" else value) if name else ("", ""),
+        )
+        for label, value, name in rows
+    ]  # fmt: skip
