@@ -7,7 +7,9 @@ import pytest
 from tests import events
 from tests.case.conftest import Clock, ids
 from triage.case.decide import Decisions, Overtaken
+from triage.case.model import AlertRow, Tick
 from triage.case.read import CaseReader
+from triage.case.verify import verify
 from triage.errors import TriageError
 
 
@@ -236,3 +238,27 @@ def test_an_exception_leaves_what_others_decided_meanwhile(
         "false_positive",
         "false_positive",
     ]
+
+
+def test_a_step_ends_in_an_outcome_with_a_note(reader: CaseReader, mara: Decisions) -> None:
+    first = ids(reader)[0]
+    assert mara.mark_step(first, "s1", "Isolate.", "failed", "agent is offline", steps=4).entry
+    assert mara.mark_step(first, "s2", "Reset.", "not_applicable", steps=4).entry
+    assert mara.mark_step(first, "s2", "Reset.", "not_applicable", steps=4).entry == 0
+    row, ticks = of(reader, first)
+    assert (row.steps, row.steps_closed) == (4, 1)
+    assert (ticks["s1"].outcome, ticks["s1"].note) == ("failed", "agent is offline")
+    assert [ticks[id_].closed for id_ in ("s1", "s2")] == [False, True]
+    mara.tick(first, "s1", "Isolate.", True, steps=4)
+    assert of(reader, first)[0].steps_closed == 2
+    mara.undo()
+    assert of(reader, first)[1]["s1"].note == "agent is offline"
+    with pytest.raises(TriageError, match="no outcome"):
+        mara.mark_step(first, "s1", "Isolate.", "perhaps")
+    assert verify(reader.connection).whole
+
+
+def of(reader: CaseReader, alert_id: str) -> tuple[AlertRow, dict[str, Tick]]:
+    detail = reader.alert(alert_id)
+    assert detail is not None
+    return detail.row, detail.ticks

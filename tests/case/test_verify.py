@@ -96,7 +96,8 @@ def test_the_journal_refuses_changes(decided: str) -> None:
         ("DELETE FROM note WHERE id = 1", "a note of jon that the journal tells of is gone"),
         ("UPDATE note SET removed = 0", "a note of mara is not as the journal has it"),
         ("DELETE FROM tick", "the tick on s1 that the journal tells of is gone"),
-        ("INSERT INTO tick SELECT id, 's9', 1, 'eve' FROM alert LIMIT 1", "the tick of eve on s9"),
+        ("INSERT INTO tick SELECT id, 's9', 1, 'eve', 'done', '', 0 FROM alert LIMIT 1",
+         "the tick of eve on s9"),
         ("DELETE FROM alert WHERE status = 'closed'", "and it is gone"),
         # Cut off at the end, with nothing left that the chain could tell it by:
         ("DELETE FROM journal WHERE id > 4; DELETE FROM journal_change WHERE journal_id > 4",

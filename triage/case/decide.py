@@ -10,7 +10,7 @@ import apsw
 import orjson
 
 from triage.case import chain
-from triage.case.model import CLOSE_REASONS, JournalEntry
+from triage.case.model import CLOSE_REASONS, STEP_OUTCOMES, JournalEntry, full_mark
 from triage.case.schema import connect, count, next_change, transaction
 from triage.errors import TriageError
 from triage.text import clean, encodable
@@ -143,18 +143,32 @@ class Decisions:
             entry = self._journal("note", {"body": body}, changes, at=at)
         return Done(entry, tuple(alert_ids))
 
-    def tick(self, alert_id: str, step_id: str, text: str, done: bool) -> Done:
-        """Mark a checklist step as done or not; ``text`` is the step's, for the history."""
+    def tick(self, alert_id: str, step_id: str, text: str, done: bool, steps: int = 0) -> Done:
+        """Mark a checklist step as done, or take its mark off; see :meth:`mark_step`."""
+        return self.mark_step(alert_id, step_id, text, "done" if done else "", steps=steps)
+
+    def mark_step(
+        self, alert_id: str, step_id: str, text: str, outcome: str, note: str = "", steps: int = 0
+    ) -> Done:
+        """Say how a checklist step ended, and a word on it.
+
+        ``outcome`` is one of STEP_OUTCOMES, or "" for a step still to be taken; with neither
+        outcome nor note its mark is taken off. ``text`` is the step's, for the history; ``steps``
+        is how many its guide has. Raises TriageError for another outcome.
+        """
+        if outcome and outcome not in STEP_OUTCOMES:
+            raise TriageError(f"{outcome!r} is no outcome; take {', '.join(STEP_OUTCOMES)}")
         with transaction(self._db):
             at = self._clock()
             before = self._tick_of(alert_id, step_id)
-            if bool(before) == done:
+            if (before[2:4] if before else ["", ""]) == [outcome, note]:
                 return Done(0, ())
-            after = [at, self._who] if done else None
+            after = [at, self._who, outcome, note, steps] if outcome or note else None
             self._set_tick(alert_id, step_id, after)
             self._touch(alert_id, "notes = notes")
             change = (alert_id, {"tick": [step_id, before]}, {"tick": [step_id, after]})
-            entry = self._journal("tick" if done else "untick", {"step": text}, [change], at=at)
+            detail = {"step": text, "outcome": outcome, "note": note}
+            entry = self._journal("tick" if after else "untick", detail, [change], at=at)
         return Done(entry, (alert_id,))
 
     def undo(self) -> Undone | None:
@@ -269,7 +283,7 @@ class Decisions:
             self._touch(alert_id, "notes = notes - 1")
         if "tick" in after:
             step_id, mark = after["tick"]
-            if self._tick_of(alert_id, step_id) != mark:
+            if self._tick_of(alert_id, step_id) != (full_mark(mark) if mark else None):
                 return None
             self._set_tick(alert_id, *before["tick"])
             self._touch(alert_id, "notes = notes")
@@ -301,14 +315,19 @@ class Decisions:
 
     def _tick_of(self, alert_id: str, step_id: str) -> list[Any] | None:
         found = self._db.execute(
-            "SELECT at, who FROM tick WHERE alert_id = ? AND step_id = ?", (alert_id, step_id)
+            "SELECT at, who, outcome, note, steps FROM tick WHERE alert_id = ? AND step_id = ?",
+            (alert_id, step_id),
         ).fetchone()
         return list(found) if found else None
 
     def _set_tick(self, alert_id: str, step_id: str, mark: Sequence[Any] | None) -> None:
         self._db.execute("DELETE FROM tick WHERE alert_id = ? AND step_id = ?", (alert_id, step_id))
         if mark:
-            self._db.execute("INSERT INTO tick VALUES (?, ?, ?, ?)", (alert_id, step_id, *mark))
+            self._db.execute(
+                "INSERT INTO tick (alert_id, step_id, at, who, outcome, note, steps)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (alert_id, step_id, *full_mark(mark)),
+            )
 
     def _touch(self, alert_id: str, assignment: str) -> None:
         self._db.execute(

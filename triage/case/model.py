@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from triage.event import Event
 from triage.fields import Doc
@@ -11,6 +12,9 @@ from triage.fields import Doc
 Status = Literal["open", "acknowledged", "closed"]
 # Kibana's words for why an alert was closed (kibana.alert.workflow_reason).
 CLOSE_REASONS = ("true_positive", "benign_positive", "false_positive", "duplicate", "other")
+# How a response step can end; the first two close it.
+STEP_OUTCOMES = ("done", "not_applicable", "failed")
+STEP_CLOSED = STEP_OUTCOMES[:2]
 SEVERITIES = ("low", "medium", "high", "critical")
 
 
@@ -45,6 +49,8 @@ class AlertRow:
     threat: str = ""  # ids of the rule's tactics and techniques: "TA0005 T1218 T1218.004"
     root_id: str = ""  # entity id of the process with which its process tree begins
     root: str = ""  # name and pid of that: "winword.exe (612)"
+    steps: int = 0  # of its guide, once somebody marked one; 0 before
+    steps_closed: int = 0  # of them done or not applicable
 
     @property
     def count(self) -> int:
@@ -70,11 +76,25 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A checklist step that somebody marked as done."""
+    """What somebody said of a checklist step."""
 
     step_id: str
     at: int  # ns
     who: str
+    outcome: str = "done"  # one of STEP_OUTCOMES; "" still to be taken, with a note
+    note: str = ""
+    steps: int = 0  # how many its guide has; 0 not told
+
+    @property
+    def closed(self) -> bool:
+        """Nothing is left to do: it is done, or there is nothing to do here."""
+        return self.outcome in STEP_CLOSED
+
+
+def full_mark(mark: Sequence[Any]) -> list[Any]:
+    """What a journal keeps of a step's mark (when, who, outcome, note, steps) with what a journal
+    of before did not tell."""
+    return [*mark, *("done", "", 0)[len(mark) - 2 :]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import apsw
 import orjson
 
 from triage.case.model import (
+    STEP_CLOSED,
     AlertDetail,
     AlertRow,
     Contacts,
@@ -68,12 +69,12 @@ class CaseReader:
         if not after:
             # All of them: one pass over the table. By the index it takes twenty times as long.
             everything = self._db.execute(f"SELECT {_ROW} FROM alert NOT INDEXED")  # noqa: S608 - own columns
-            return sorted(map(_alert_row, everything), key=lambda row: row.change)
+            return sorted(self._alert_rows(everything), key=lambda row: row.change)
         rows = self._db.execute(
             f"SELECT {_ROW} FROM alert WHERE change > ? ORDER BY change",  # noqa: S608 - own columns
             (after,),
         )
-        return [_alert_row(row) for row in rows]
+        return self._alert_rows(rows)
 
     def alerts_on(self, host: str, limit: int) -> list[AlertRow]:
         """The newest alerts on a host, newest first."""
@@ -81,7 +82,7 @@ class CaseReader:
             f"SELECT {_ROW} FROM alert WHERE host = ? ORDER BY time DESC LIMIT ?",  # noqa: S608 - own columns
             (host, limit),
         )
-        return [_alert_row(row) for row in rows]
+        return self._alert_rows(rows)
 
     def alerts_between(
         self, host: str, start: int, end: int, limit: int = 5000, newest: bool = False
@@ -93,7 +94,7 @@ class CaseReader:
             f" ORDER BY time {'DESC' if newest else ''} LIMIT ?",
             (host, start, end, limit),
         )
-        found = [_alert_row(row) for row in rows]
+        found = self._alert_rows(rows)
         return found[::-1] if newest else found
 
     def alert(self, alert_id: str) -> AlertDetail | None:
@@ -105,7 +106,7 @@ class CaseReader:
         if found is None:
             return None
         return AlertDetail(
-            row=_alert_row(found[1:]),
+            row=self._alert_rows([found[1:]])[0],
             doc=orjson.loads(found[0]),
             matched=tuple(self.matched(alert_id)),
             notes=tuple(
@@ -119,11 +120,30 @@ class CaseReader:
             ticks={
                 row[0]: Tick(*row)
                 for row in self._db.execute(
-                    "SELECT step_id, at, who FROM tick WHERE alert_id = ?", (alert_id,)
+                    "SELECT step_id, at, who, outcome, note, steps FROM tick WHERE alert_id = ?",
+                    (alert_id,),
                 )
             },
             history=tuple(self.history(alert_id)),
         )
+
+    def _alert_rows(self, rows: Iterable[tuple[Any, ...]]) -> list[AlertRow]:
+        # Few alerts have marks: asked for apart, they cost the others nothing.
+        marks = {
+            alert_id: (steps, closed)
+            for alert_id, steps, closed in self._db.execute(
+                "SELECT alert_id, max(steps), sum(outcome IN (?, ?)) FROM tick GROUP BY alert_id",
+                STEP_CLOSED,
+            )
+        }
+        found: list[AlertRow] = []
+        for row in rows:
+            values = list(row)
+            values[14] = bool(values[14])  # superseded
+            values[21] = tuple(values[21].split("\n")) if values[21] else ()  # tags
+            values += marks.get(values[0], (0, 0))
+            found.append(AlertRow(*values))
+        return found
 
     def documents(self, alert_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
         """The alert documents of ``alert_ids``, in that order, with today's workflow state and the
@@ -186,8 +206,7 @@ class CaseReader:
                 (rule_id,),
             )
         )
-        for row in rows:
-            alert = _alert_row(row)
+        for alert in self._alert_rows(rows):
             yield alert, [matched.event for matched in self.matched(alert.id)]
 
     def gathered(self, alert_id: str) -> bool:
@@ -353,13 +372,6 @@ class CaseReader:
         """Places where a log lost something before it was read: (at ns, source, message)."""
         rows = self._db.execute("SELECT at, source, message FROM gap ORDER BY id")
         return [(at, told_path(source), message) for at, source, message in rows]
-
-
-def _alert_row(row: tuple[Any, ...]) -> AlertRow:
-    values = list(row)
-    values[14] = bool(values[14])  # superseded
-    values[21] = tuple(values[21].split("\n")) if values[21] else ()  # tags
-    return AlertRow(*values)
 
 
 def _event(row: Any) -> Event:

@@ -198,6 +198,13 @@ CREATE TABLE resolved (host TEXT NOT NULL, address TEXT NOT NULL, name TEXT NOT 
   last INTEGER NOT NULL, PRIMARY KEY (host, address, name)) WITHOUT ROWID;
 """
 
+# How a response step ended, a word on it, and how many its guide has: the list shows progress.
+_OUTCOMES = """
+ALTER TABLE tick ADD COLUMN outcome TEXT NOT NULL DEFAULT 'done';
+ALTER TABLE tick ADD COLUMN note TEXT NOT NULL DEFAULT '';
+ALTER TABLE tick ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
+"""
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -210,6 +217,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _GROUPED,
     _RULE_TAGS,
     _DEPTH,
+    _OUTCOMES,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified

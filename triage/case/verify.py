@@ -12,7 +12,7 @@ import apsw
 import orjson
 
 from triage.case import chain
-from triage.case.model import JournalEntry
+from triage.case.model import JournalEntry, full_mark
 from triage.case.schema import CHAINED, VERSION
 from triage.errors import TriageError
 
@@ -131,7 +131,7 @@ class _Said:
         self.states: dict[str, dict[str, Any]] = {}  # by alert id
         self.tags: dict[str, list[str]] = {}
         self.notes: dict[int, tuple[str, int, str, str, bool]] = {}  # alert, at, who, body, removed
-        self.ticks: dict[tuple[str, str], tuple[int, str]] = {}  # (at, who) by alert and step
+        self.ticks: dict[tuple[str, str], list[Any]] = {}  # full marks by alert and step
 
     def take(self, link: chain.Link) -> None:
         for alert_id, old, new in link.changes:
@@ -155,7 +155,7 @@ class _Said:
         if isinstance(after.get("tick"), list):
             step_id, mark = after["tick"]
             if mark:
-                self.ticks[alert_id, step_id] = (mark[0], mark[1])
+                self.ticks[alert_id, step_id] = full_mark(mark)
             else:
                 self.ticks.pop((alert_id, step_id), None)
 
@@ -191,11 +191,13 @@ def _differing(connection: apsw.Connection, said: _Said) -> Iterator[Fault]:
         yield Fault("the journal decides on this alert, and it is gone", alert_id=id_)
     yield from _differing_notes(connection, dict(said.notes))
     ticks = dict(said.ticks)
-    for alert_id, step_id, at, who in connection.execute(
-        "SELECT alert_id, step_id, at, who FROM tick ORDER BY alert_id"
+    for alert_id, step_id, *mark in connection.execute(
+        "SELECT alert_id, step_id, at, who, outcome, note, steps FROM tick ORDER BY alert_id"
     ):
-        if ticks.pop((alert_id, step_id), None) != (at, who):
-            yield Fault(f"the tick of {who} on {step_id} is not in the journal", alert_id=alert_id)
+        if ticks.pop((alert_id, step_id), None) != mark:
+            yield Fault(
+                f"the tick of {mark[1]} on {step_id} is not in the journal", alert_id=alert_id
+            )
     for alert_id, step_id in sorted(ticks):
         yield Fault(f"the tick on {step_id} that the journal tells of is gone", alert_id=alert_id)
 

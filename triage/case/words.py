@@ -13,6 +13,7 @@ CLOSE_WORDS = {
     "duplicate": "duplicate",
     "other": "other",
 }
+OUTCOME_WORDS = {"done": "ticked", "not_applicable": "not applicable", "failed": "failed"}
 _ACTIONS = {
     "acknowledge": "acknowledged",
     "reopen": "opened again",
@@ -35,7 +36,10 @@ def told(entry: JournalEntry) -> str:
     if entry.action == "except":
         return f"closed as false positive by the exception {str(detail.get('name', ''))!r}"
     if entry.action in ("tick", "untick"):
-        return f"{entry.action}ed: {detail.get('step', '')}"
+        outcome = str(detail.get("outcome") or "done")
+        word = OUTCOME_WORDS.get(outcome, outcome) if entry.action == "tick" else "unticked"
+        note = f" ({detail['note']})" if detail.get("note") else ""
+        return f"{word}: {detail.get('step', '')}{note}"
     if entry.action == "assign":
         to = str(detail.get("to", ""))
         return f"assigned to {to}" if to else "assigned to nobody"

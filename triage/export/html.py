@@ -13,7 +13,7 @@ from triage.event import Event
 from triage.export.figures import timeline
 from triage.export.forest import Branch, forest
 from triage.export.markup import Html, el, join, table, text
-from triage.export.report import Decided, Deep, Report, report, stamp, state
+from triage.export.report import Decided, Deep, Report, report, said_of, stamp, state
 from triage.export.selection import Selection
 from triage.fields import Doc, first_text, flatten
 
@@ -309,8 +309,7 @@ def _notes(one: Deep) -> Html:
 def _response(one: Deep) -> Html:
     if not one.steps:
         return Html("")
-    ticks = one.alert.ticks
-    done = sum(step.id in ticks for step in one.steps)
+    done = sum(tick.closed for step in one.steps if (tick := one.alert.ticks.get(step.id)))
     parts: list[Html] = []
     for kind, title in _STEPS:
         steps = [step for step in one.steps if step.section == kind]
@@ -323,8 +322,14 @@ def _response(one: Deep) -> Html:
 
 def _step(one: Deep, step: guide.Step) -> Html:
     tick = one.alert.ticks.get(step.id)
-    by = el("span", f" {tick.who}, {stamp(tick.at)}", class_="done") if tick else None
-    return el("li", "[✓] " if tick else "[ ] ", step.text, by, class_=f"depth{min(step.depth, 3)}")
+    by = el("span", f" {said_of(tick)}", class_="done") if tick else None
+    return el(
+        "li",
+        "[✓] " if tick and tick.closed else "[ ] ",
+        step.text,
+        by,
+        class_=f"depth{min(step.depth, 3)}",
+    )
 
 
 def _document(place: int, event: Event) -> Html:

@@ -10,7 +10,7 @@ from triage.context import describe
 from triage.export.escape import markdown as md
 from triage.export.escape import shown
 from triage.export.forest import Branch, forest
-from triage.export.report import Deep, Report, report, stamp, state
+from triage.export.report import Deep, Report, report, said_of, stamp, state
 from triage.export.selection import Selection
 
 _CELL = 300  # characters: wikis draw longer cells badly
@@ -132,5 +132,5 @@ def _deep(one: Deep) -> Iterator[str]:
     for step in one.steps:
         tick = one.alert.ticks.get(step.id)
         if tick:
-            yield f"- done by {md(tick.who)}, {stamp(tick.at)}: {md(step.text)}\n"
+            yield f"- {md(said_of(tick))}: {md(step.text)}\n"
     yield "\n"

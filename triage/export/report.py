@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from triage import __version__, attack, guide, times
-from triage.case.model import AlertDetail, AlertRow, JournalEntry
+from triage.case.model import AlertDetail, AlertRow, JournalEntry, Tick
 from triage.case.verify import Verdict, verify
 from triage.case.words import CLOSE_WORDS
 from triage.context import (
@@ -119,6 +119,14 @@ def report(selection: Selection) -> Report:
     )
 
 
+def said_of(tick: Tick) -> str:
+    """What somebody said of a response step: "failed by mara, 2026-03-12 16:00:00 UTC (offline)".
+    Not escaped: it quotes people."""
+    word = {"not_applicable": "not applicable", "": "noted"}.get(tick.outcome, tick.outcome)
+    note = f" ({tick.note})" if tick.note else ""
+    return f"{word} by {tick.who}, {stamp(tick.at)}{note}"
+
+
 def stamp(at: int) -> str:
     """``2026-08-21 12:04:31 UTC``; ``-`` where there is no time."""
     return times.iso(at - at % times.SECOND)[:19].replace("T", " ") + " UTC" if at else "-"
@@ -225,8 +233,9 @@ def _facts(
     yield "Hosts", _ranked(row.host for row in rows)
     yield "Users", _ranked(row.user for row in rows)
     yield "Rules", _ranked(row.rule_name for row in rows)
-    done = sum(step.id in one.alert.ticks for one in deep for step in one.steps)
-    steps = sum(len(one.steps) for one in deep)
+    ticks = [one.alert.ticks.get(step.id) for one in deep for step in one.steps]
+    done = sum(tick.closed for tick in ticks if tick)
+    steps = len(ticks)
     if steps:
         yield "Response steps", f"{done:,} of {steps:,} done"
     logs = {block[0] for block in case.blocks()} | {one.path for one in case.sources()}
