@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# The bundled rules that read events. What the risk rules make of their alerts has tests of its own.
+DETECTIONS = [
+    Path("rules", one.name)
+    for one in sorted((ROOT / "rules").glob("*.toml"))
+    if not one.name.startswith("risk_")
+]
 # A screen must look the same wherever the tests run.
 for name in (
     *("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL", "TEXTUAL_DRIVER", "FORCE_COLOR"),

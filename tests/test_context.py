@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import events
+from tests.conftest import DETECTIONS
 from triage import context, times
 from triage.case.model import AlertDetail
 from triage.case.read import CaseReader
@@ -17,12 +18,22 @@ from triage.run import Config, Engine, hunt
 from triage.sources import Follower
 
 
-def read(paths: list[Path], rule: Path, case: Path) -> tuple[CaseReader, list[AlertDetail]]:
+def read(
+    paths: list[Path], rules: Path | list[Path], case: Path
+) -> tuple[CaseReader, list[AlertDetail]]:
     """The case of some logs and its alerts by time."""
-    engine = Engine(Config((rule,), case.parent / "x"), str(case), Follower(paths, once=True))
+    engine = Engine(
+        Config((rules,) if isinstance(rules, Path) else tuple(rules), case.parent / "x"),
+        str(case),
+        Follower(paths, once=True),
+    )
     ids = hunt(engine, lambda: None)
     reader = CaseReader(engine.writer.connection)
     return reader, [alert for id_ in ids if (alert := reader.alert(id_))]
+
+
+def detections() -> list[Path]:
+    return [bundled("rules").parent / path for path in DETECTIONS]
 
 
 def outline(node: ProcessNode | None, depth: int = 0) -> list[str]:
@@ -174,7 +185,7 @@ def test_a_case_still_shows_what_lay_around_when_the_logs_are_gone(tmp_path: Pat
 @pytest.mark.shared
 def test_real_installutil_beacon(shared: Path, tmp_path: Path) -> None:
     log = shared / "logs" / "otrf" / "covenant_installutil_2020-09-19211702.json"
-    reader, alerts = read([log], bundled("rules"), tmp_path / "c.triage")
+    reader, alerts = read([log], detections(), tmp_path / "c.triage")
     assert len(alerts) == 3
     for alert in alerts:
         assert outline(context.process_tree(reader, alert)) == [
@@ -199,7 +210,7 @@ def test_real_installutil_beacon(shared: Path, tmp_path: Path) -> None:
 @pytest.mark.shared
 def test_real_evtx_with_two_system_binaries(shared: Path, tmp_path: Path) -> None:
     log = shared / "logs" / "evtx-attack-samples" / "panache_sysmon_vs_EDRTestingScript.evtx"
-    reader, alerts = read([log], bundled("rules"), tmp_path / "c.triage")
+    reader, alerts = read([log], detections(), tmp_path / "c.triage")
     assert [alert.row.process for alert in alerts] == ["mshta.exe", "regsvr32.exe"]
     assert outline(context.process_tree(reader, alerts[0])) == [
         "explorer.exe",

@@ -12,12 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.conftest import DETECTIONS, ROOT
 from triage import attack, config, guide, times
 from triage.config import Places, TomlError, read_toml
 from triage.eql import parse, search
 from triage.rules import Rule, RuleSet, eql_literal, load_rules
-
-ROOT = Path(__file__).resolve().parent.parent
 
 GOOD = """\
 [metadata]
@@ -232,7 +231,7 @@ def test_risk_and_drill_downs_are_read(tmp_path: Path) -> None:
     rule = only(load(tmp_path, RISK.replace("risk_score = 47", "risk_score = 40")))
     assert rule.risk is not None
     assert (rule.risk.score, rule.risk.impact, rule.risk.confidence) == (40, 80, 50)
-    assert [each.score for each in rule.risk.objects] == [40, 40]
+    assert [each.score for each in rule.risk.objects] == [40, None]  # as much as the alert
     (drilldown,) = rule.drilldowns
     assert drilldown.window == 7 * 86400 * times.SECOND
 
@@ -298,10 +297,10 @@ def test_values_that_are_no_text_are_literals_too(value: object, literal: str) -
 class TestBundled:
     """The rules that come with the program."""
 
-    rules = load_rules([ROOT / "rules"])
+    rules = load_rules(ROOT / path for path in DETECTIONS)
 
     def test_they_load_without_a_word(self) -> None:
-        assert self.rules.problems == ()
+        assert load_rules([ROOT / "rules"]).problems == ()
         assert len(self.rules.rules) == 3
         assert all(rule.runnable for rule in self.rules.rules)
         assert config.bundled("rules") == ROOT / "rules"

@@ -82,13 +82,13 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
             for event in events
         ],
         **_original_event(last.doc),
-        **_rule_fields(rule, name),
+        **rule_fields(rule, name),
     }
     if len(events) > 1:
         document["kibana.alert.group.id"] = id_
     if rule.building_block:
         document["kibana.alert.building_block_type"] = "default"
-    document.update(_risk_fields(rule, [*docs, document]))
+    document.update(_risk_fields(rule, risk_score, [*docs, document]))
     return Alert(
         id_,
         rule.rule_id,
@@ -192,7 +192,8 @@ def _original_event(doc: Doc) -> Doc:
     }
 
 
-def _rule_fields(rule: Rule, name: str) -> Doc:
+def rule_fields(rule: Rule, name: str) -> Doc:
+    """What an alert's document says of its rule, under ``kibana.alert.rule``."""
     given = rule.parameters
     return {
         "kibana.alert.rule.name": name,
@@ -248,12 +249,17 @@ def _risk_score(rule: Rule, docs: Sequence[Doc]) -> float:
     return max((score for score in scores if 0 <= score <= 100), default=float(rule.risk_score))
 
 
-def _risk_fields(rule: Rule, docs: Sequence[Doc]) -> Doc:
+def _risk_fields(rule: Rule, risk_score: float, docs: Sequence[Doc]) -> Doc:
     fields: Doc = {}
     if rule.risk is not None:
         fields["triage.risk.message"] = fill(rule.risk.message, docs)
         fields["triage.risk.objects"] = [
-            {"field": one.field, "type": one.type, "value": value, "score": one.score}
+            {
+                "field": one.field,
+                "type": one.type,
+                "value": value,
+                "score": risk_score if one.score is None else one.score,
+            }
             for one in rule.risk.objects
             for value in _distinct(docs, one.field)
         ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import events
-from tests.conftest import ROOT
+from tests.conftest import DETECTIONS, ROOT
 from tests.ui.helpers import NOW, Clock, hunt_into
 from triage.case.decide import Decisions
 from triage.case.read import CaseReader
@@ -42,7 +42,7 @@ def sample_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("case") / "samples.triage"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        hunt_into(path, ["samples/logs"], [Path("rules")])
+        hunt_into(path, ["samples/logs"], DETECTIONS)
     decide(path)
     return path
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import DETECTIONS, ROOT
 from tests.ui.helpers import Clock, hunt_into
 from triage.ui.app import Console
 
@@ -28,7 +28,7 @@ def sample_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("case") / "samples.triage"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        hunt_into(path, [SAMPLES], [Path("rules")])
+        hunt_into(path, [SAMPLES], DETECTIONS)
     return path
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from triage.case import chain
+from triage.case import chain, risk
 from triage.errors import TriageError
 
 MEMORY = ":memory:"
@@ -218,6 +218,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _RULE_TAGS,
     _DEPTH,
     _OUTCOMES,
+    risk.install,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified

@@ -10,6 +10,8 @@ import apsw
 import orjson
 
 from triage.alert import Alert, alert_id, build
+from triage.case import risk
+from triage.case.incidents import Incidents
 from triage.case.model import EngineState, SourceState
 from triage.case.schema import (
     MEMORY,
@@ -26,6 +28,7 @@ from triage.engine.sequence import Advance, Match
 from triage.engine.waiting import BlockPlace, KnownBlock
 from triage.errors import Problem
 from triage.event import Event
+from triage.risk import contributions
 from triage.rules import Rule
 from triage.sources import Block, Position
 from triage.text import encodable
@@ -67,6 +70,7 @@ class CaseWriter:
         self._db.authorizer = _engine_may
         self._clock = clock
         self._told: dict[str, SourceState] = {}  # the logs as last said
+        self._incidents = Incidents(self._db, self._insert, clock)
         self._keeps = path != MEMORY  # a case that is gone at the end needs no place to go on from
 
     @property
@@ -151,13 +155,28 @@ class CaseWriter:
                 )
             if self._keeps:
                 self._keep(block, result, advance, rules, known)
-        return Committed(tuple(found), new, collapsed)
+            incidents = self._incidents.settle()
+        return Committed((*found, *incidents), new + len(incidents), collapsed)
 
     def commit_confirmed(self, advance: Advance, rules: Mapping[str, Rule]) -> Committed:
-        """Write what time alone has confirmed."""
+        """Write what time alone has confirmed, and what follows from decisions made meanwhile."""
         with transaction(self._db):
             found, new, collapsed = self._alerts(advance.matches, rules)
-        return Committed(tuple(found), new, collapsed)
+            incidents = self._incidents.settle()
+        return Committed((*found, *incidents), new + len(incidents), collapsed)
+
+    def use_incidents(self, rules: Sequence[Rule]) -> None:
+        """The risk rules in force."""
+        with transaction(self._db):
+            self._incidents.use(rules)
+
+    def incidents_due(self) -> bool:
+        """Whether scores changed since incidents were last worked out."""
+        return self._incidents.due()
+
+    def incidents_holding(self, alert_ids: set[str]) -> set[str]:
+        """The incidents that one of these alerts is part of, by id."""
+        return self._incidents.holding(alert_ids)
 
     def commit_released(
         self, advance: Advance, released: Sequence[Suppression], rules: Mapping[str, Rule]
@@ -255,6 +274,8 @@ class CaseWriter:
                 collapsed += self._collapse(alert)
                 continue
             self._insert(alert)
+            scores = contributions(alert.doc, alert.host, alert.user, alert.risk_score)
+            risk.add(self._db, alert.id, alert.rule_id, alert.time, scores)
             for stage, event in enumerate(match.events):
                 self._store(event)
                 self._db.execute(
@@ -447,7 +468,7 @@ class CaseWriter:
             self._db.executemany(
                 "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (r.rule_id, r.name, r.severity, encodable(r.path), r.runnable, r.reason)
+                    (r.rule_id, r.name, r.severity, encodable(r.path), _runs(r), r.reason)
                     for r in rules
                 ],
             )
@@ -467,3 +488,7 @@ class CaseWriter:
     def set_meta(self, key: str, value: str) -> None:
         """Keep a fact about the case."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, encodable(value)))
+
+
+def _runs(rule: Rule) -> bool:
+    return rule.runnable or rule.incident is not None

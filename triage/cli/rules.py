@@ -63,7 +63,7 @@ def _check(options: argparse.Namespace) -> int:
         for line in str(problem).split("\n"):
             print(clean(line))
     errors = sum(one.severity == "error" for one in problems)
-    running = sum(rule.runnable for rule in loaded.rules)
+    running = sum(rule.runnable or rule.incident is not None for rule in loaded.rules)
     say(
         f"triage: {len(loaded.rules):,} rules, {running:,} of them run;"
         f" {errors:,} errors, {len(problems) - errors:,} warnings"
@@ -76,7 +76,7 @@ def _check(options: argparse.Namespace) -> int:
 def _resting(rules: tuple[Rule, ...]) -> list[tuple[str, int]]:
     reasons: dict[str, int] = {}
     for rule in rules:
-        if not rule.runnable:
+        if not rule.runnable and rule.incident is None:
             reasons[rule.reason] = reasons.get(rule.reason, 0) + 1
     return sorted(reasons.items(), key=lambda one: -one[1])
 
@@ -88,6 +88,8 @@ def _explain(options: argparse.Namespace) -> int:
     if len(loaded.rules) != 1:
         raise TriageError(f"{options.rule}: give one rule file; this holds {len(loaded.rules)}")
     (rule,) = loaded.rules
+    if rule.incident is not None:
+        raise TriageError(f"{options.rule}: a risk rule reads alerts; there is no query to explain")
     if not rule.runnable:
         raise TriageError(f"{options.rule}: the rule does not run: {rule.reason}")
     follower = Follower(options.paths, once=True)

@@ -14,6 +14,16 @@ no place for stands in a top-level table of its own, which Elastic's tools leave
     name = "Other results for {{user.name}} on {{host.name}}"
     query = "any where user.name == {{user.name}}"   # a placeholder stands for a whole literal
     window = "7d"                       # before the alert, or "alert": the alert's own time
+
+A rule of ``type = "risk"`` has no query. It reads the alerts of one user or host, as a risk
+incident rule of Splunk does, and alerts itself where there is enough of all that it asks for::
+
+    [triage.incident]
+    window = "7d"                       # of event time
+    score = 100                         # the least sum of the alerts' scores
+    tactics = 3                         # the least number of ATT&CK tactics
+    rules = 2                           # the least number of rules
+    message = "{{triage.risk.object.value}} reached {{triage.risk.score}}"
 """
 
 from triage.rules._lint import lint
@@ -22,6 +32,7 @@ from triage.rules._model import (
     PLACEHOLDER,
     SEVERITIES,
     Drilldown,
+    Incident,
     ListReference,
     RiskBased,
     RiskObject,
@@ -38,6 +49,7 @@ __all__ = [
     "PLACEHOLDER",
     "SEVERITIES",
     "Drilldown",
+    "Incident",
     "ListReference",
     "RiskBased",
     "RiskObject",

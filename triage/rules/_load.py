@@ -20,6 +20,7 @@ from triage.rules._model import (
     PLACEHOLDER,
     SEVERITIES,
     Drilldown,
+    Incident,
     ListReference,
     RiskBased,
     RiskObject,
@@ -117,7 +118,7 @@ class _Reader:
         table = self.table
         rule_type = self.text("type")
         missing = [name for name in ("rule_id", "name", "type") if not self.text(name)]
-        if not self.text("query") and rule_type != "machine_learning":
+        if not self.text("query") and rule_type not in ("machine_learning", "risk"):
             missing.append("query")
         for name in missing:
             self.problem(f"rule.{name} is missing or empty; a rule needs it", "rule", warning=False)
@@ -126,6 +127,9 @@ class _Reader:
         version = table.get("version", _child(self.data, "metadata").get("version"))
         query, reason = self.query(rule_type)
         risk_score = self.risk_score()
+        incident = self.incident() if rule_type == "risk" else None
+        if rule_type == "risk" and incident is None:
+            reason = "its [triage.incident] table is missing or wrong"
         rule = Rule(
             rule_id=self.text("rule_id"),
             name=self.text("name"),
@@ -171,6 +175,7 @@ class _Reader:
             investigation_fields=_texts(_child(table, "investigation_fields").get("field_names")),
             risk=self.risk(risk_score),
             drilldowns=self.drilldowns(),
+            incident=incident,
             path=self.path,
             fingerprint="",
             parameters=table,
@@ -180,6 +185,8 @@ class _Reader:
     def query(self, rule_type: str) -> tuple[Query | None, str]:
         """The parsed query, or None and the reason why there is none."""
         language = self.text("language")
+        if rule_type == "risk":
+            return None, ""
         if rule_type != "eql" and language in ("", "eql"):
             return None, f"type {rule_type} is not run yet"
         if language not in ("", "eql"):
@@ -292,7 +299,7 @@ class _Reader:
             confidence=int(confidence or 0),
             message=_text(table, "message").strip(),
             objects=tuple(
-                RiskObject(_text(entry, "field"), _text(entry, "type"), _score(entry, risk_score))
+                RiskObject(_text(entry, "field"), _text(entry, "type"), _score(entry))
                 for entry in _tables(table.get("objects"))
                 if _text(entry, "field")
             ),
@@ -310,6 +317,23 @@ class _Reader:
             )
             self.problem(message, "triage", "risk", "impact")
         return risk
+
+    def incident(self) -> Incident | None:
+        """When a rule of type "risk" alerts; None, and a problem, where that is not said."""
+        table = _child(_child(self.data, "triage"), "incident")
+        place = ("triage", "incident") if table else ("rule", "type")
+        window = times.duration(_text(table, "window"))
+        least = {name: table.get(name, 0) for name in ("score", "tactics", "rules")}
+        if not window:
+            message = 'a rule of type "risk" needs [triage.incident] with a window like "24h"'
+        elif not all(_is_int(given) and given >= 0 for given in least.values()):
+            message = "score, tactics and rules of triage.incident are whole numbers from 0 up"
+        elif not any(least.values()):
+            message = "triage.incident asks for nothing: give it a score, tactics or rules"
+        else:
+            return Incident(window, **least, message=_text(table, "message").strip())
+        self.problem(f"{message}; the rule does not run", *place, warning=False)
+        return None
 
     def drilldowns(self) -> tuple[Drilldown, ...]:
         entries = _tables(_child(self.data, "triage").get("drilldown"))
@@ -359,9 +383,9 @@ def _named(entry: dict[str, Any]) -> tuple[str, str, str]:
     return _text(entry, "id"), _text(entry, "name"), _text(entry, "reference")
 
 
-def _score(entry: dict[str, Any], default: int) -> int:
-    score = entry.get("score", default)
-    return score if _is_int(score) and 0 <= score <= 100 else default
+def _score(entry: dict[str, Any]) -> int | None:
+    score = entry.get("score")
+    return score if _is_int(score) and 0 <= score <= 100 else None
 
 
 def _is_int(value: object) -> TypeGuard[int]:

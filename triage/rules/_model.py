@@ -50,7 +50,7 @@ class RiskObject:
 
     field: str
     type: str
-    score: int
+    score: int | None  # None: as much as the alert's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,18 @@ class RiskBased:
     def score(self) -> int:
         """Impact times confidence, 0-100 (Splunk's ``tags.risk_score``)."""
         return self.impact * self.confidence // 100
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """When the risk that gathered on one user or host is an alert of its own (Splunk's risk
+    incident rule): what is asked for must all be there within ``window``."""
+
+    window: int  # ns
+    score: int  # the least sum of scores; 0: not asked for
+    tactics: int  # the least number of ATT&CK tactics; 0: not asked for
+    rules: int  # the least number of rules; 0: not asked for
+    message: str  # with {{triage.risk.…}} placeholders
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ class Rule:
     text: str  # the query as written
     # Parsed; None where it can not run. Compared by identity: the same text is the same query.
     query: Query | None = field(compare=False)
-    runnable: bool
+    runnable: bool  # its query can be run over events
     reason: str  # why it can not run; "" where it can
     interval: int  # ns
     lookback: int  # ns; ``from`` "now-9m" is nine minutes
@@ -145,6 +157,7 @@ class Rule:
     investigation_fields: tuple[str, ...]
     risk: RiskBased | None
     drilldowns: tuple[Drilldown, ...]
+    incident: Incident | None  # of a rule of type "risk", which reads alerts instead of events
     path: str
     fingerprint: str  # of what affects matching: the same means the same alerts
     parameters: dict[str, Any] = field(compare=False, repr=False)  # the [rule] table as it is

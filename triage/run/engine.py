@@ -53,7 +53,11 @@ class Engine:
         self._waiting = Waiting(_read_again)
         self._waiting.use(self._matcher, self.book.rules.values())
         self._sequencer = Sequencer(self.book.rules.values())
+        self._say_rules()
+
+    def _say_rules(self) -> None:
         self.writer.say_rules(self.book.all, self.book.problems)
+        self.writer.use_incidents(self.book.incidents)
 
     def resume(self) -> None:
         """Take up the sequences that were open when the case was last written."""
@@ -75,7 +79,7 @@ class Engine:
             self.book.rules.values(),
             [id_ for id_, mark in before.items() if after.get(id_) != mark],
         )
-        self.writer.say_rules(self.book.all, self.book.problems)
+        self._say_rules()
         self._release(
             {
                 rule_id: [one for one in own if one not in known.get(rule_id, ())]
@@ -125,9 +129,10 @@ class Engine:
         return committed
 
     def pass_time(self, now: int | None) -> Committed | None:
-        """Let time pass up to ``now`` (ns; None: for ever) for what only that can confirm."""
+        """Let time pass up to ``now`` (ns; None: for ever) for what only that can confirm, and take
+        up what people decided meanwhile."""
         advance = self._sequencer.pass_time(now)
-        if not advance.matches:
+        if not advance.matches and not self.writer.incidents_due():
             return None
         committed = self.writer.commit_confirmed(advance, self.book.rules)
         self.collapsed += committed.collapsed
@@ -229,6 +234,7 @@ def hunt(engine: Engine, progress: Callable[[], None]) -> list[str]:
         progress()
     if confirmed := engine.pass_time(None):
         found.update(confirmed.found)
+    found |= engine.writer.incidents_holding(found)
     rows = CaseReader(engine.writer.connection).alerts()
     standing = [row for row in rows if row.id in found and not row.superseded]
     return [row.id for row in sorted(standing, key=lambda row: (row.time, row.rule_id, row.id))]

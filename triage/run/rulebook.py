@@ -43,6 +43,7 @@ class Rulebook:
         self._expiry: int | None = None
         self.all: tuple[Rule, ...] = ()  # also those that do not run
         self.rules: dict[str, Rule] = {}  # those that run, by id
+        self.incidents: tuple[Rule, ...] = ()  # risk rules: they read alerts
         self.problems: tuple[Problem, ...] = ()
         self.exceptions = ExceptionSet()
         self.refresh()
@@ -59,6 +60,7 @@ class Rulebook:
         broken = {p.path for p in (*rules.problems, *exceptions.problems) if p.severity == "error"}
         self.all = self._keep_rules(rules, broken)
         self.rules = {rule.rule_id: rule for rule in self.all if rule.runnable and rule.enabled}
+        self.incidents = tuple(rule for rule in self.all if rule.incident and rule.enabled)
         self.exceptions = self._keep_lists(exceptions, broken)
         self.problems = (*rules.problems, *exceptions.problems)
         now = self._clock()
@@ -93,9 +95,9 @@ class Rulebook:
         )
 
     def _keep_rules(self, fresh: RuleSet, broken: set[str]) -> tuple[Rule, ...]:
-        good = {rule.path: rule for rule in self.all if rule.runnable and rule.path in broken}
+        good = {rule.path: rule for rule in self.all if _runs(rule) and rule.path in broken}
         good = {path: rule for path, rule in good.items() if Path(path).exists()}
-        read = [rule for rule in fresh.rules if rule.runnable or rule.path not in good]
+        read = [rule for rule in fresh.rules if _runs(rule) or rule.path not in good]
         have = {rule.rule_id for rule in read}
         return (*read, *(rule for rule in good.values() if rule.rule_id not in have))
 
@@ -118,3 +120,7 @@ class Rulebook:
                     continue
                 stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
         return stamps
+
+
+def _runs(rule: Rule) -> bool:
+    return rule.runnable or rule.incident is not None
