@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from triage import times
-from triage.fields import Doc, lookup
+from triage.fields import Doc, first_text, lookup
 
 # (time, tiebreaker, source, position): time in ns since 1970; tiebreaker is event.sequence or the
 # record id, 0 without; source is the path of the log; position the place of the record in it.
@@ -19,7 +19,7 @@ Order = tuple[int, int, str, int]
 class Event:
     """A log record as the rest of the program sees it: ECS, whatever it was before."""
 
-    id: str  # event.id, else a BLAKE2b of the content
+    id: str  # as identity has it
     order: Order
     doc: Doc  # nested ECS
 
@@ -67,13 +67,37 @@ def _tiebreaker(doc: Doc) -> int:
 
 
 def identity(doc: Doc) -> str:
-    """``event.id`` where the record has one, else a BLAKE2b (16 bytes, hex) of its content.
+    """``event.id`` where the record has one, else a BLAKE2b (16 bytes, hex): of what names a
+    Windows record, whatever it was exported by, or else of the content.
 
-    Content, not place: the same record read twice, from a copy or after a crash, is the same
-    event. Key order does not count.
+    Not of the place: the same record read twice, from a copy, from another tool's export or after
+    a crash, is the same event. Key order does not count.
     """
     given = lookup(doc, "event.id")
     if isinstance(given, str) and given:
         return given
-    body = orjson.dumps(doc, option=orjson.OPT_SORT_KEYS, default=str)
+    body = orjson.dumps(_record(doc) or doc, option=orjson.OPT_SORT_KEYS, default=str)
     return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def _record(doc: Doc) -> list[str] | None:
+    """What names a Windows record in all exports of it: its host, log, number and id, when it
+    happened and the process it is about. None where an export does not tell all of the first four.
+
+    The number alone is not enough: a machine that was set back to a snapshot counts again. The
+    time is in whole seconds, which is all that some exports keep; all cut the rest off.
+    """
+    named = [
+        first_text(doc, *names)
+        for names in (
+            ("winlog.computer_name",),
+            ("winlog.channel",),
+            ("winlog.record_id",),
+            ("event.code", "winlog.event_id"),
+        )
+    ]
+    happened = times.parse(lookup(doc, "@timestamp"))
+    if not all(named) or named[2] == "0" or happened is None:
+        return None
+    second, process = str(happened // times.SECOND), first_text(doc, "process.entity_id")
+    return [*(name.lower() for name in named), second, process]

@@ -165,3 +165,66 @@ def test_order_chunks_repeats_and_restarts_change_nothing(
     chunks = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
     assert standing(rule, chunks) == in_order
     assert standing(rule, chunks, restart=True) == in_order
+
+
+def record(number: int, stages: tuple[int, ...], time: int, source: str = "a.evtx") -> Hit:
+    """A hit of a Windows record; its number orders what has the same time."""
+    event = StoredEvent(f"{number}", (time, number, source, number), "pc-1", b"{}")
+    return Hit("r", '["1"]', stages, event)
+
+
+def test_a_record_is_one_event_however_fine_its_time_was_kept() -> None:
+    second = times.SECOND
+    fine = [record(1, (0,), 5 * second + 100), record(2, (1,), 5 * second + 900)]
+    coarse = [record(1, (0,), 5 * second, "b.csv"), record(2, (1,), 5 * second, "b.csv")]
+    for chunks in ([fine, coarse], [coarse, fine], [[fine[0], coarse[1]], [coarse[0], fine[1]]]):
+        assert standing(PAIR, chunks) == {("1", "2")}
+        assert standing(PAIR, chunks, restart=True) == {("1", "2")}
+    sequencer = Sequencer([PAIR])
+    sequencer.advance([*coarse, *fine, *coarse])
+    assert [one.event.order for one in sequencer.open()] == [one.event.order for one in fine]
+    assert sequencer.open_hits == 2
+
+
+def test_two_records_of_one_second_stay_two() -> None:
+    hits = [record(1, (0,), 10), record(2, (0,), 10), record(3, (1,), 10)]
+    assert standing(PAIR, [hits]) == {("2", "3")}
+    hosts = [record(1, (0,), 10), record(1, (1,), 20)._replace(event=hit(7, ()).event)]
+    sequencer = Sequencer([PAIR])
+    sequencer.advance(hosts)
+    assert sequencer.open_hits == 2
+
+
+def test_what_either_export_of_a_record_shows_counts() -> None:
+    whole = [record(1, (0,), 100), record(2, (1,), 200)]
+    poor = [record(1, (), 100, "b.csv"), record(2, (), 200, "b.csv")]
+    mixed = [[whole[0], poor[1]], [poor[0], whole[1]]]
+    assert standing(PAIR, mixed) == {("1", "2")}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from([(0,), (1,), (2,), (-1,), (0, 1)])),
+        max_size=40,
+    ),
+    st.data(),
+)
+def test_copies_of_a_log_with_coarser_times_change_no_match(
+    steps: list[tuple[int, tuple[int, ...]]], data: st.DataObject
+) -> None:
+    # Four records a second: the hits of a key are few, then many, and seconds are shared.
+    quarter = times.SECOND // 4
+    log = [
+        record(number, stages, at * quarter + number)
+        for number, (at, stages) in enumerate(sorted(steps, key=lambda step: step[0]), 1)
+    ]
+    copies = [
+        record(one.event.order[1], one.stages, time - time % unit, source)
+        for source, unit in (("b.json", 1_000_000), ("c.csv", times.SECOND))
+        for one in log
+        for time in [one.event.order[0]]
+    ]
+    shuffled = data.draw(st.permutations([*log, *copies]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4)))
+    chunks = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
+    assert standing(TRIPLE, chunks) == standing(TRIPLE, [log])

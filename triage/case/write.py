@@ -369,7 +369,11 @@ class CaseWriter:
     def _store(self, event: StoredEvent) -> None:
         time, tiebreaker, source, position = event.order
         self._db.execute(
-            "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)",
+            # Of two exports of one record the one with the finer time stays, as in the sequences.
+            "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " (time, tiebreaker, source, position, host, doc) = (excluded.time,"
+            " excluded.tiebreaker, excluded.source, excluded.position, excluded.host, excluded.doc)"
+            " WHERE excluded.time > time",
             (event.id, time, tiebreaker, stored_path(source), position, event.host, event.body),
         )
 

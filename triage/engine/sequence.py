@@ -19,11 +19,13 @@ import orjson
 from triage.engine.index import RuleLike
 from triage.engine.match import Hit, StoredEvent
 from triage.eql.machine import SampleMachine, SequenceMachine
+from triage.times import SECOND
 
 _FOR_EVER = -1
 MAX_OPEN_HITS = 200_000  # kept over all keys of all rules
 MAX_OPEN_BYTES = 128 << 20  # of their documents
 MAX_KEY_HITS = 5_000  # kept for one key of one rule
+_MANY = 16  # hits of a key from which on a set tells faster what it has
 
 
 class Machine(Protocol):
@@ -57,6 +59,7 @@ class _Track:
 
     machine: Machine | None = None  # made when the hits could complete the rule
     hits: list[Hit] = field(default_factory=list)  # in event order
+    marks: set[int] | None = None  # of the hits, once they are many
     stages: int = 0  # mask of the stages that they fill
     told: dict[tuple[str, ...], Match] = field(default_factory=dict)  # by event ids
 
@@ -209,20 +212,40 @@ class Sequencer:
         return SequenceMachine(rule.query)
 
     def _insert(self, track: _Track, own: list[Hit]) -> list[Hit]:
-        """Put hits into the track in event order; those it already has are left out."""
+        """Put hits into the track in event order; those it already has are left out.
+
+        Of two exports of one record the one with the finer time is kept, and any stage that either
+        fills, so that it is all the same which of them was read first.
+        """
         hits = track.hits
         fresh: list[Hit] = []
+        replaced: list[Hit] = []
         for hit in own:
-            if not hits or hits[-1].event.order[:2] < hit.event.order[:2]:
+            at = _find(track, hit.event)
+            if at is not None:
+                twin = hits[at]
+                finer = hit.event.order[0] > twin.event.order[0]
+                more = tuple(stage for stage in hit.stages if stage not in twin.stages)
+                if not finer and not more:
+                    continue
+                hit = hit._replace(
+                    stages=twin.stages + more, event=hit.event if finer else twin.event
+                )
+                del hits[at]
+                self._count([twin], -1)
+                replaced.append(twin)
+                track.machine = None  # it has been told of the other
+            if not hits or hits[-1].event.order < hit.event.order:
                 hits.append(hit)
-            elif _holds(hits, hit.event):
-                continue
             else:
                 insort(hits, hit, key=_event_order)
             fresh.append(hit)
+            self._count([hit], 1)
+        if replaced:
+            gone = set(map(id, replaced))
+            fresh = [one for one in fresh if id(one) not in gone]
         if len(fresh) > 1:
             fresh.sort(key=_event_order)
-        self._count(fresh, 1)
         return fresh
 
     def _follows(self, name: tuple[str, str], track: _Track, fresh: list[Hit]) -> bool:
@@ -289,7 +312,7 @@ class Sequencer:
         if len(track.hits) <= self._max_key_hits:
             return []
         cut = len(track.hits) - self._max_key_hits * 3 // 4
-        gone, track.hits = track.hits[:cut], track.hits[cut:]
+        gone, track.hits, track.marks = track.hits[:cut], track.hits[cut:], None
         if track.told:
             have = {hit.event.id for hit in track.hits}
             track.told = {ids: match for ids, match in track.told.items() if have.issuperset(ids)}
@@ -333,21 +356,46 @@ def _event_order(hit: Hit) -> tuple[int, int, str, int]:
     return hit.event.order
 
 
-def _place(hit: Hit) -> tuple[int, int]:
-    return hit.event.order[:2]
+def _time(hit: Hit) -> int:
+    return hit.event.order[0]
 
 
-def _holds(hits: list[Hit], event: StoredEvent) -> bool:
-    """Whether an event is among hits in event order. Equal events have equal times and tiebreakers,
-    so that hardly any id need be worked out."""
-    place = event.order[:2]
-    for at in range(bisect_left(hits, place, key=_place), len(hits)):
+def _find(track: _Track, event: StoredEvent) -> int | None:
+    """Where the track has an event; None where it has not, and is taken to have it from now on.
+
+    Equal events have the same tiebreaker, and lie within a second: one export of a record keeps
+    its time to 100 ns, another only whole seconds. So hardly any id need be worked out.
+    """
+    hits = track.hits
+    if not hits:
+        return None
+    time, tiebreaker = event.order[:2]
+    second = time - time % SECOND
+    if track.marks is None:
+        if len(hits) < _MANY:
+            return _among(hits, event, second) if hits[-1].event.order[0] >= second else None
+        track.marks = {_mark(*hit.event.order[:2]) for hit in hits}
+    mark = _mark(time, tiebreaker)
+    if mark in track.marks:
+        return _among(hits, event, second)
+    track.marks.add(mark)
+    return None
+
+
+def _mark(time: int, tiebreaker: int) -> int:
+    return hash((time // SECOND if tiebreaker else time, tiebreaker))
+
+
+def _among(hits: list[Hit], event: StoredEvent, second: int) -> int | None:
+    """Where an event is among hits in event order, in the second that begins then."""
+    tiebreaker = event.order[1]
+    for at in range(bisect_left(hits, second, key=_time), len(hits)):
         other = hits[at].event
-        if other.order[:2] != place:
-            return False
-        if other.id == event.id:
-            return True
-    return False
+        if other.order[0] >= second + SECOND:
+            return None
+        if other.order[1] == tiebreaker and other.id == event.id:
+            return at
+    return None
 
 
 def _needed(rule: RuleLike) -> int:
