@@ -1,8 +1,8 @@
-"""The list of alerts, painted row by row; its cursor holds on to an alert, not to a row number."""
+"""The list of alerts, painted row by row; its cursor holds on to an alert or a group of them, not
+to a row number.
+"""
 
 from __future__ import annotations
-
-from bisect import bisect_left, bisect_right, insort
 
 from rich.style import Style
 from textual import events
@@ -11,27 +11,18 @@ from textual.message import Message
 from textual.strip import Strip
 
 from triage.case.model import AlertRow
-from triage.text import clean
 from triage.ui import keys
-from triage.ui.format import (
-    SEVERITY_LETTER,
-    fit,
-    moment,
-    short_host,
-    state_role,
-    state_word,
-    time_pattern,
-)
+from triage.ui.alert_row import alert_parts, group_parts
+from triage.ui.format import time_pattern
+from triage.ui.grouping import Group, GroupKey
 from triage.ui.lines import Part
 from triage.ui.lines_view import RoleView
-from triage.ui.store import AlertStore, Change, Key
-
-_STATE_WIDTH = 8  # "● closed"
-_MAX_UNSEEN = 10_000
+from triage.ui.listing import listing
+from triage.ui.store import AlertStore, Change
 
 
 class AlertList(RoleView, can_focus=True):
-    """The alerts of a store, as lines: severity, time, rule, host, user, count, state."""
+    """The alerts of a store, one a line, or their groups."""
 
     BINDINGS = keys.bindings("rows")
 
@@ -51,17 +42,18 @@ class AlertList(RoleView, can_focus=True):
     def __init__(self, store: AlertStore, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.store = store
-        self.alert_id = ""  # under the cursor
+        self.listing = listing(store)
+        self.alert_id = ""  # under the cursor; in the head of a group its first one
+        self.head: GroupKey | None = None  # of the group whose head the cursor is on
         self.marked: set[str] = set()
         self.follow = False
         self.touched = False  # until the first key, the cursor stays at the top while logs are read
         self.settled = True  # False while the engine reads what exists for the first time
         self._range_from = ""
-        self._unseen: list[Key] = []
         self._pattern = "%H:%M:%S"
         self._cursor_before = 0
         self._line_before = 0  # where on the screen the cursor's row was painted
-        self._top_id = ""  # the alert on the topmost row in sight
+        self._top: tuple[GroupKey | None, str] = (None, "")  # the topmost row in sight
         self._count_width = 0  # of the column of counts: none while every alert stands for itself
         self.empty = ""  # what to say where there is no row
         store.listen(self._store_changed)
@@ -69,24 +61,32 @@ class AlertList(RoleView, can_focus=True):
     # The store ------------------------------------------------------------------------------------
 
     def _store_changed(self, change: Change) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.store))
+        if change.reset:
+            grouped = self.listing
+            self.listing = listing(self.store)
+            if self.store.groups is None:
+                self.head = None
+            elif type(grouped) is not type(self.listing) or not self._head_group():
+                self._to_head()  # what was looked at is now one of a group
+        self._follow_head()
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
         self._choose_pattern()
         self._count_width = (
             len(f"×{self.store.most_collapsed + 1} ") if self.store.most_collapsed else 0
         )
-        known = self.store.get(self.alert_id) is not None
-        place = self.store.place(self.alert_id) if known else None
-        if change.reset:
-            self._unseen.clear()
-        self.marked = {one for one in self.marked if self.store.place(one) is not None}
+        place = self.listing.place(self.alert_id, self.head)
+        if self.marked:
+            self.marked = {one for one in self.marked if self.store.shows(one)}
         newest_first = self.follow or not (self.touched or self.settled)
         if len(self.store) and newest_first and (change.added or change.reset):
             self._go(self._newest() if self.follow else 0)
         elif place is not None:
             self._keep_on_screen(place, change)
         elif len(self.store):
-            self._go(min(self._cursor_before, len(self.store) - 1))
+            self.head = None
+            self._go(min(self._cursor_before, len(self.listing) - 1))
         elif self.alert_id:
+            self.head = None
             self.alert_id = ""
             self.post_message(self.Moved(""))
         self._cursor_before = self.cursor
@@ -97,12 +97,7 @@ class AlertList(RoleView, can_focus=True):
     def _note_unseen(self, change: Change) -> None:
         if len(change.added) == len(self.store):
             return  # the first look at the case: all of it is new, and none of it news
-        first, last = self._visible()
-        for alert_id in change.added[:_MAX_UNSEEN]:
-            place = self.store.place(alert_id)
-            if place is not None and not first <= place < last:
-                insort(self._unseen, self.store.key(alert_id))
-        del self._unseen[_MAX_UNSEEN:]
+        self.listing.arrived(change.added, *self._visible())
 
     def _keep_on_screen(self, place: int, change: Change) -> None:
         """Rows came or went above: scroll by as much, so that nothing moves under the eyes."""
@@ -112,23 +107,22 @@ class AlertList(RoleView, can_focus=True):
         line = self._line_before
         if not 0 <= line < self.scrollable_content_region.height:
             # The cursor was scrolled out of sight: then the topmost row is what holds still.
-            top = self._top_id and self.store.place(self._top_id)
-            place, line = (self.scroll_offset.y if top in (None, "") else int(top)), 0
+            top = self.listing.place(self._top[1], self._top[0])
+            place, line = (self.scroll_offset.y if top is None else top), 0
         self.scroll_to(y=max(0, place - line), animate=False, force=True)
         self._remember_top()
 
     def _remember_top(self) -> None:
         top = self.scroll_offset.y
         self._line_before = self.cursor - top
-        self._top_id = self.store[top].id if top < len(self.store) else ""
+        self._top = self._at(top) if top < len(self.listing) else (None, "")
 
     def _newest(self) -> int:
         if self.store.sort == "newest":
             return 0
-        if self.store.sort == "oldest":
-            return len(self.store) - 1
-        rows = self.store
-        return max(range(len(rows)), key=lambda place: rows[place].time)
+        newest = self.store[-1] if self.store.sort == "oldest" else None
+        newest = newest or max(self.store, key=lambda row: row.time)
+        return self.listing.place(newest.id) or 0
 
     def _choose_pattern(self) -> None:
         if not self.store.total:
@@ -145,24 +139,71 @@ class AlertList(RoleView, can_focus=True):
 
     def unseen(self) -> tuple[int, int]:
         """New rows out of sight: (above, below)."""
-        if not self._unseen or not len(self.store):
-            return 0, 0
-        first, last = self._visible()
-        last = min(last, len(self.store))
-        if first >= last:
-            return 0, 0
-        low, high = self.store.key_at(first), self.store.key_at(last - 1)
-        start, end = bisect_left(self._unseen, low), bisect_right(self._unseen, high)
-        del self._unseen[start:end]
-        return start, len(self._unseen) - start
+        return self.listing.unseen(*self._visible())
+
+    # Groups ---------------------------------------------------------------------------------------
+
+    def _at(self, place: int) -> tuple[GroupKey | None, str]:
+        """What a row stands for: the group whose head it is, else None, and the alert."""
+        group, alert_id = self.listing.at(place)
+        return (None, alert_id) if alert_id or group is None else (group.key, group.keys[0][-1])
+
+    def _head_group(self) -> Group | None:
+        """The group whose head the cursor is on."""
+        groups = self.store.groups
+        return groups.get(self.head) if groups and self.head is not None else None
+
+    def _to_head(self) -> None:
+        """Let the cursor be on the head of its alert's group, where that group is closed."""
+        groups, row = self.store.groups, self.store.get(self.alert_id)
+        group = groups.group_of(row) if groups and row else None
+        shown = group is not None and groups is not None and not groups.is_open(group.key)
+        self.head = group.key if group and shown else None
+
+    def _follow_head(self) -> None:
+        """A group that gets a new first alert shows that."""
+        group = self._head_group()
+        if group is not None and group.keys[0][-1] != self.alert_id:
+            self.alert_id = group.keys[0][-1]
+            self.post_message(self.Moved(self.alert_id))
+
+    @property
+    def on_group(self) -> bool:
+        """The cursor is on the head of a group."""
+        return self._head_group() is not None
+
+    def fold(self, opened: bool | None = None) -> bool:
+        """Open or close the group under the cursor (None: the other of both); False where there is
+        none, or it is so already."""
+        groups, row = self.store.groups, self.row
+        group = self._head_group() or (groups.group_of(row) if groups and row else None)
+        if groups is None or group is None or groups.is_open(group.key) == opened:
+            return False
+        groups.toggle(group.key)
+        self.head = group.key
+        self._refold()
+        return True
+
+    def _refold(self) -> None:
+        self.touched = True
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+        self._go(self.cursor)
+
+    def action_group_fold(self) -> None:
+        self.fold()
+
+    def action_group_fold_all(self) -> None:
+        if self.store.groups is not None:
+            self.store.groups.toggle_all()
+            self._to_head()
+            self._refold()
 
     # Cursor and marks -----------------------------------------------------------------------------
 
     @property
     def cursor(self) -> int:
         """The row the cursor is on; 0 where it is on none."""
-        known = self.store.get(self.alert_id) is not None
-        return (self.store.place(self.alert_id) or 0) if known else 0
+        return self.listing.place(self.alert_id, self.head) or 0
 
     @property
     def row(self) -> AlertRow | None:
@@ -170,10 +211,11 @@ class AlertList(RoleView, can_focus=True):
         return self.store.get(self.alert_id) if len(self.store) else None
 
     def targets(self) -> list[AlertRow]:
-        """What a decision is about: the marked rows, else the one under the cursor."""
-        if self.marked:
-            return [row for one in self.marked if (row := self.store.get(one)) is not None]
-        return [self.row] if self.row else []
+        """What a decision is about: the marked rows, else the one under the cursor, else all of the
+        group whose head is under it."""
+        group = self._head_group()
+        ids = self.marked or (group.ids() if group else [self.alert_id])
+        return [row for one in ids if (row := self.store.get(one)) is not None]
 
     def unmark(self) -> None:
         """Take all marks off."""
@@ -183,12 +225,12 @@ class AlertList(RoleView, can_focus=True):
         self.post_message(self.Seen())
 
     def _go(self, place: int) -> None:
-        if not len(self.store):
+        if not len(self.listing):
             return
-        place = max(0, min(place, len(self.store) - 1))
-        alert_id = self.store[place].id
+        place = max(0, min(place, len(self.listing) - 1))
+        head, alert_id = self._at(place)
         moved = alert_id != self.alert_id
-        self.alert_id = alert_id
+        self.head, self.alert_id = head, alert_id
         self._cursor_before = place
         self._reveal(place)
         self.refresh()
@@ -198,7 +240,12 @@ class AlertList(RoleView, can_focus=True):
 
     def go_to(self, alert_id: str) -> None:
         """Put the cursor on an alert, where it is shown."""
-        place = self.store.place(alert_id)
+        row, groups = self.store.get(alert_id), self.store.groups
+        group = groups.group_of(row) if groups and row else None
+        if groups and group and not groups.is_open(group.key):
+            groups.toggle(group.key)
+            self._refold()
+        place = self.listing.place(alert_id)
         if place is not None:
             self._go(place)
 
@@ -229,10 +276,10 @@ class AlertList(RoleView, can_focus=True):
         self._move(-1)
 
     def action_move_first(self) -> None:
-        self._move(-len(self.store))
+        self._move(-len(self.listing))
 
     def action_move_last(self) -> None:
-        self._move(len(self.store))
+        self._move(len(self.listing))
 
     def action_move_page_down(self) -> None:
         self._move(max(1, self.scrollable_content_region.height - 1))
@@ -247,22 +294,24 @@ class AlertList(RoleView, can_focus=True):
         self.post_message(self.Seen())
 
     def action_mark(self) -> None:
-        if self.alert_id:
+        group = self._head_group()
+        if group is not None:
+            ids = set(group.ids())
+            self.marked = self.marked - ids if ids <= self.marked else self.marked | ids
+        elif self.alert_id:
             self.marked ^= {self.alert_id}
-            self._move(1)
+        self._move(1)
 
     def action_mark_range(self) -> None:
         """First V: the range begins here. Second V: all rows from there to here are marked."""
         if not self.alert_id:
             return
-        start = self.store.place(self._range_from) if self._range_from else None
-        if start is None:
-            self._range_from = self.alert_id
-            self.marked.add(self.alert_id)
-        else:
-            low, high = sorted((start, self.cursor))
-            self.marked.update(row.id for row in self.store[low : high + 1])
-            self._range_from = ""
+        start = self.listing.place(self._range_from) if self._range_from else None
+        low, high = sorted((self.cursor if start is None else start, self.cursor))
+        for place in range(low, high + 1):
+            group, alert_id = self.listing.at(place)
+            self.marked.update(group.ids() if group and not alert_id else [alert_id])
+        self._range_from = self.alert_id if start is None else ""
         self.refresh()
         self.post_message(self.Seen())
 
@@ -273,8 +322,8 @@ class AlertList(RoleView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         place = event.y - self.gutter.top + self.scroll_offset.y
-        if 0 <= place < len(self.store):
-            again = self.store[place].id == self.alert_id
+        if 0 <= place < len(self.listing):
+            again = place == self.cursor
             self._move(place - self.cursor)
             if again:
                 self.post_message(self.Opened())
@@ -282,8 +331,8 @@ class AlertList(RoleView, can_focus=True):
     # Painting -------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.store))
-        if self.alert_id and self.store.place(self.alert_id) is not None:
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+        if self.listing.place(self.alert_id, self.head) is not None:
             self._reveal(self.cursor)
 
     def watch_has_focus(self, value: bool) -> None:
@@ -297,15 +346,37 @@ class AlertList(RoleView, can_focus=True):
         if not len(self.store):
             parts: list[Part] = [(f"  {self.empty}", "dim")] if y == 1 else []
             return self.strip(parts, width, Style(), base)
-        if place >= len(self.store):
+        if place >= len(self.listing):
             return Strip.blank(width, base)
-        row = self.store[place]
+        group, alert_id = self.listing.at(place)
+        head = group is not None and not alert_id
+        marked = self._marks(group) == "✓" if group and head else alert_id in self.marked
         over = Style()
-        if row.id == self.alert_id:
+        under = group.key == self.head if group and head else alert_id == self.alert_id
+        if under and head == (self.head is not None):
             over = self.role_style("cursor" if self.has_focus else "cursor-blurred")
-        elif row.id in self.marked:
+        elif marked:
             over = self.role_style("marked")
-        return self.strip(self.columns(row, width), width, over, base)
+        return self.strip(self._parts(group, alert_id, marked, width), width, over, base)
+
+    def _parts(self, group: Group | None, alert_id: str, marked: bool, width: int) -> list[Part]:
+        if group is not None and not alert_id:
+            groups = self.store.groups
+            opened = groups is not None and groups.is_open(group.key)
+            return group_parts(group, width, self._pattern, opened, self._marks(group))
+        row = self.store.get(alert_id)
+        if row is None:
+            return []
+        indent = 2 if group else 0
+        parts = alert_parts(row, width - indent, self._pattern, self._count_width, marked)
+        return [(" " * indent, ""), *parts] if indent else parts
+
+    def _marks(self, group: Group) -> str:
+        """The sign before a group: all of its alerts are marked, some, or none."""
+        if not self.marked:
+            return " "
+        marked = sum(key[-1] in self.marked for key in group.keys)
+        return "✓" if marked == len(group) else "·" if marked else " "
 
     def show_empty(self, text: str) -> None:
         """What to say where there is no row; painted anew where it changes."""
@@ -313,33 +384,3 @@ class AlertList(RoleView, can_focus=True):
             self.empty = text
             if not len(self.store):
                 self.refresh()
-
-    def columns(self, row: AlertRow, width: int) -> list[Part]:
-        """The parts of an alert's line for a list of ``width`` cells."""
-        time = moment(row.time).strftime(self._pattern)
-        host_width, user_width = (20, 18) if width >= 100 else (12, 10) if width >= 66 else (12, 0)
-        count_width = self._count_width
-        fixed = 3 + len(time) + 1 + 1 + host_width + 1 + count_width + _STATE_WIDTH
-        fixed += user_width + 1 if user_width else 0
-        closed = row.status == "closed"
-        text_role = "dim" if closed or row.superseded else ""
-        name = f"↷ {clean(row.rule_name, 300)}" if row.superseded else clean(row.rule_name, 300)
-        room = max(8, width - fixed)
-        tags = clean(" ".join(f"#{tag}" for tag in row.tags), max(4, room // 3)) if row.tags else ""
-        parts: list[Part] = [
-            ("✓" if row.id in self.marked else " ", "accent"),
-            (SEVERITY_LETTER.get(row.severity, "?") + " ", row.severity if not closed else "dim"),
-            (time + " ", "dim"),
-            (fit(name, room - len(tags) - bool(tags)) + " ", text_role),
-            (tags and tags + " ", "accent"),
-            (fit(clean(short_host(row.host), 60), host_width) + " ", text_role),
-        ]
-        if user_width:
-            user = row.user.rpartition("\\")[2] if user_width < 18 else row.user
-            parts.append((fit(clean(user, 60), user_width) + " ", "dim"))
-        if count_width:
-            count = f"×{row.count} " if row.collapsed else ""
-            parts.append((fit(count, count_width), "warn"))
-        word = state_word(row.status, row.close_reason)
-        parts.append((word, state_role(row.status, row.close_reason)))
-        return parts

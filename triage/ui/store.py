@@ -9,12 +9,12 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import overload
 
 from triage.case.model import SEVERITIES, AlertRow
 from triage.ui.filtering import Predicate
+from triage.ui.grouping import GROUPINGS, Groups, Key
 
-Key = tuple[Any, ...]
 _RANK = {name: -rank for rank, name in enumerate(SEVERITIES)}
 SORTS: dict[str, Callable[[AlertRow], Key]] = {
     "newest": lambda row: (-row.time, row.id),
@@ -23,10 +23,11 @@ SORTS: dict[str, Callable[[AlertRow], Key]] = {
     "risk": lambda row: (-row.risk_score, -row.time, row.id),
     "rule": lambda row: (row.rule_name.lower(), -row.time, row.id),
     "host": lambda row: (row.host.lower(), -row.time, row.id),
+    "count": lambda row: (-row.count, -row.time, row.id),
     "undecided": lambda row: (row.status != "open", row.status == "closed", -row.time, row.id),
 }
-# Beyond this many changed rows, sorting all of them again is quicker than inserting each.
-_BULK = 500
+# Beyond this many changed rows, going through all of them once is quicker than a bisection each.
+_BULK = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class AlertStore(Sequence[AlertRow]):
         self._shown: set[str] = set()
         self._predicate: Predicate = lambda _row: True
         self._sort = "newest"
+        self.grouping = ""  # a name of GROUPINGS
+        self.groups: Groups | None = None  # of the alerts shown
         self._listeners: list[Callable[[Change], None]] = []
         self._counts: dict[str, int] = {}
         self.most_collapsed = 0  # the largest ``collapsed`` of any row so far
@@ -85,6 +88,10 @@ class AlertStore(Sequence[AlertRow]):
     def get(self, alert_id: str) -> AlertRow | None:
         """The row of that id, shown or not."""
         return self._rows.get(alert_id)
+
+    def shows(self, alert_id: str) -> bool:
+        """Whether an alert passes the filter."""
+        return alert_id in self._shown
 
     def place(self, alert_id: str) -> int | None:
         """The index of an alert among those shown; None where it is not shown."""
@@ -126,25 +133,51 @@ class AlertStore(Sequence[AlertRow]):
         fresh = {row.id: row for row in rows}
         if not fresh:
             return
-        unknown = [alert_id for alert_id in fresh if alert_id not in self._rows]
-        bulk = len(fresh) > _BULK
+        order, groups = SORTS[self._sort], self.groups
+        added: list[str] = []
+        gone: list[AlertRow] = []
+        come: list[AlertRow] = []
+        stayed: list[tuple[AlertRow, AlertRow]] = []  # shown where they were: (before, now)
         for alert_id, row in fresh.items():
             old = self._rows.get(alert_id)
-            if old is not None:
-                self._count(old, -1)
-                if not bulk and alert_id in self._shown:
-                    del self._keys[bisect_left(self._keys, SORTS[self._sort](old))]
-                    self._shown.discard(alert_id)
             self._rows[alert_id] = row
             self.most_collapsed = max(self.most_collapsed, row.collapsed)
             self._count(row, 1)
-            if not bulk and self._predicate(row):
-                insort(self._keys, SORTS[self._sort](row))
-                self._shown.add(alert_id)
-        if bulk:
-            self._arrange()
-        added = tuple(alert_id for alert_id in unknown if alert_id in self._shown)
-        self._tell(Change(False, added, frozenset(fresh)))
+            passes = self._predicate(row)
+            if old is not None:
+                self._count(old, -1)
+                if alert_id in self._shown:
+                    same = order(old) == order(row)
+                    if passes and same and (groups is None or groups.key(old) == groups.key(row)):
+                        stayed.append((old, row))
+                        continue
+                    gone.append(old)
+            elif passes:
+                added.append(alert_id)
+            if passes:
+                come.append(row)
+        self._place(gone, come)
+        if groups is not None:
+            groups.update(gone, come, stayed)
+        self._tell(Change(False, tuple(added), frozenset(fresh)))
+
+    def _place(self, gone: list[AlertRow], come: list[AlertRow]) -> None:
+        """Take keys out of the order and others in."""
+        order = SORTS[self._sort]
+        if len(gone) > _BULK:
+            out = {row.id for row in gone}
+            self._keys = [key for key in self._keys if key[-1] not in out]
+        else:
+            for row in gone:
+                del self._keys[bisect_left(self._keys, order(row))]
+        self._shown.difference_update(row.id for row in gone)
+        if len(come) > _BULK:
+            self._keys.extend(sorted(map(order, come)))
+            self._keys.sort()  # two runs: they are merged, not sorted
+        else:
+            for row in come:
+                insort(self._keys, order(row))
+        self._shown.update(row.id for row in come)
 
     def set_filter(self, predicate: Predicate) -> None:
         """Show the alerts that pass ``predicate``."""
@@ -155,6 +188,16 @@ class AlertStore(Sequence[AlertRow]):
     def set_sort(self, name: str) -> None:
         """Order by a name of SORTS."""
         self._sort = name
+        self.set_grouping(self.grouping)
+
+    def set_grouping(self, name: str) -> None:
+        """Group by a name of GROUPINGS; not at all by ""."""
+        opened = self.groups.opened if self.groups and name == self.grouping else ()
+        self.grouping = name
+        self.groups = None
+        if name:
+            order = SORTS[self._sort]
+            self.groups = Groups(GROUPINGS[name], order, self._sort == "count", opened)
         self._arrange()
         self._tell(Change(True))
 
@@ -163,10 +206,18 @@ class AlertStore(Sequence[AlertRow]):
         names = list(SORTS)
         return names[(names.index(self._sort) + 1) % len(names)]
 
+    def next_grouping(self) -> str:
+        """The grouping that follows the present one; "" follows the last."""
+        names = ["", *GROUPINGS]
+        return names[(names.index(self.grouping) + 1) % len(names)]
+
     def _arrange(self) -> None:
-        order = SORTS[self._sort]
-        self._keys = sorted(order(row) for row in self._rows.values() if self._predicate(row))
-        self._shown = {key[-1] for key in self._keys}
+        order, passes = SORTS[self._sort], self._predicate
+        shown = [row for row in self._rows.values() if passes(row)]
+        self._keys = sorted(map(order, shown))
+        self._shown = {row.id for row in shown}
+        if self.groups is not None:
+            self.groups.build(shown)
 
     def _count(self, row: AlertRow, by: int) -> None:
         name: str = row.status

@@ -122,8 +122,9 @@ class Main(AlertScreen):
             )
             self.rows.show_empty(self._nothing(news))
         store = self.desk.store
+        groups = f" in {plural(store.groups.count, 'group')}" if store.groups is not None else ""
         self.query_one("#alerts").border_title = Content(
-            f"Alerts {len(store):,} of {store.total:,}"
+            f"Alerts {len(store):,} of {store.total:,}{groups}"
         )
         state = self.query_one("#filter-state", Bar)
         segments = self._filter_segments()
@@ -163,6 +164,8 @@ class Main(AlertScreen):
         if rows.marked:
             more = " …V" if rows.in_range else ""
             found.append(Segment(((f"{len(rows.marked)} marked{more}", "accent"),)))
+        if self.desk.store.grouping:
+            found.append(Segment((("by ", "dim"), (self.desk.store.grouping, "accent")), 1))
         found.append(Segment((("sort ", "dim"), (self.desk.store.sort, "")), 1))
         shown, total = len(self.desk.store), self.desk.store.total
         found.append(Segment(((f"{shown:,} of {total:,}", "dim" if shown == total else ""),), 2))
@@ -189,7 +192,10 @@ class Main(AlertScreen):
         self.action_alert_open()
 
     def action_alert_open(self) -> None:
-        self._open(self._pane)
+        if self.rows.on_group:
+            self.rows.fold()
+        else:
+            self._open(self._pane)
 
     def _open(self, pane: int) -> None:
         if self.current():
@@ -233,12 +239,21 @@ class Main(AlertScreen):
         self._show_pane(message.place)
 
     def action_pane_next(self) -> None:
-        if self.wide:
+        if self._on_group:
+            self.rows.fold(opened=True)
+        elif self.wide:
             self._show_pane(self._pane + 1)
 
     def action_pane_previous(self) -> None:
-        if self.wide:
+        if self._on_group:
+            self.rows.fold(opened=False)
+        elif self.wide:
             self._show_pane(self._pane - 1)
+
+    @property
+    def _on_group(self) -> bool:
+        """Left and right close and open the group under the cursor."""
+        return self.focused is self.rows and self.rows.on_group
 
     def action_pane_focus(self) -> None:
         if self.wide and self.focused is self.rows:
@@ -283,6 +298,9 @@ class Main(AlertScreen):
 
     def action_sort(self) -> None:
         self.desk.store.set_sort(self.desk.store.next_sort())
+
+    def action_group(self) -> None:
+        self.desk.store.set_grouping(self.desk.store.next_grouping())
 
     def action_list_follow(self) -> None:
         self.rows.action_list_follow()

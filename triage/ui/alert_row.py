@@ -1,0 +1,104 @@
+"""How an alert, or a group of them, is told in one row of the list."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from triage.case.model import AlertRow
+from triage.text import clean
+from triage.ui.format import SEVERITY_LETTER, fit, moment, short_host, state_role, state_word
+from triage.ui.grouping import Group
+from triage.ui.lines import Part
+
+_STATE_WIDTH = 8  # "● closed"
+_SPARK = 8  # cells of a sparkline
+_LEAST = 24  # cells for what a group is about, before anything else of it is left out
+_SPLIT = (("○", 0, "open"), ("◐", 1, "ack"), ("●", 2, "closed"))
+
+
+def alert_parts(
+    row: AlertRow, width: int, pattern: str, count_width: int, marked: bool
+) -> list[Part]:
+    """An alert in ``width`` cells: severity, time, rule, host, user, count, state.
+
+    ``pattern`` writes its time; ``count_width`` is the column of counts, 0 for none.
+    """
+    time = moment(row.time).strftime(pattern)
+    host_width, user_width = (20, 18) if width >= 100 else (12, 10) if width >= 66 else (12, 0)
+    fixed = 3 + len(time) + 1 + 1 + host_width + 1 + count_width + _STATE_WIDTH
+    fixed += user_width + 1 if user_width else 0
+    closed = row.status == "closed"
+    text_role = "dim" if closed or row.superseded else ""
+    name = f"↷ {clean(row.rule_name, 300)}" if row.superseded else clean(row.rule_name, 300)
+    room = max(8, width - fixed)
+    tags = clean(" ".join(f"#{tag}" for tag in row.tags), max(4, room // 3)) if row.tags else ""
+    parts: list[Part] = [
+        ("✓" if marked else " ", "accent"),
+        (SEVERITY_LETTER.get(row.severity, "?") + " ", row.severity if not closed else "dim"),
+        (time + " ", "dim"),
+        (fit(name, room - len(tags) - bool(tags)) + " ", text_role),
+        (tags and tags + " ", "accent"),
+        (fit(clean(short_host(row.host), 60), host_width) + " ", text_role),
+    ]
+    if user_width:
+        user = row.user.rpartition("\\")[2] if user_width < 18 else row.user
+        parts.append((fit(clean(user, 60), user_width) + " ", "dim"))
+    if count_width:
+        count = f"×{row.count} " if row.collapsed else ""
+        parts.append((fit(count, count_width), "warn"))
+    word = state_word(row.status, row.close_reason)
+    parts.append((word, state_role(row.status, row.close_reason)))
+    return parts
+
+
+def group_parts(group: Group, width: int, pattern: str, opened: bool, mark: str) -> list[Part]:
+    """A group in ``width`` cells: severity, what it is about, how many, how many of them open,
+    acknowledged and closed, first and last time, and between these when they arrived.
+
+    Where room is short the sparkline goes first, then the first time.
+    """
+    pattern = pattern.replace(":%S", "")
+    first, last = (moment(at).strftime(pattern) for at in (group.times[0], group.times[-1]))
+    counts = [group.states.get(name, 0) for name in ("open", "acknowledged", "closed")]
+    split_width = 18 if width >= 100 else 12
+    split = [(f"{sign}{_short(counts[at])} ", role) for sign, at, role in _SPLIT if counts[at]]
+    room = width - 5 - 7 - split_width - len(last)
+    with_first = room - len(first) - 1 >= _LEAST
+    room -= len(first) + 1 if with_first else 0
+    with_spark = with_first and room - _SPARK >= _LEAST
+    room -= _SPARK if with_spark else 0
+    done = not counts[0] and not counts[1]
+    about, detail = _about(group, max(8, room - 1))
+    parts: list[Part] = [
+        (mark, "accent"),
+        ("▾ " if opened else "▸ ", "accent"),
+        (SEVERITY_LETTER.get(group.severity, "?") + " ", "dim" if done else group.severity),
+        (about, "dim" if done else ""),
+        (detail + " ", "dim"),
+        (f"{_short(len(group)):>6} ", "dim" if done else "title"),
+        *split,
+        (" " * max(0, split_width - sum(len(text) for text, _ in split)), ""),
+    ]
+    between = group.sparkline(_SPARK) if with_spark else "–"
+    if len(group) == 1:
+        first, between = " " * len(first), " " * len(between)
+    if with_first:
+        parts += [(first, "dim"), (between, "match" if with_spark else "dim")]
+    return [*parts, (last, "dim")]
+
+
+def _about(group: Group, width: int) -> tuple[str, str]:
+    """What a group's alerts share and its detail, together ``width`` cells: each has half where
+    both are long."""
+    shared, detail = (clean(text, 300) for text in group.title)
+    if not detail:
+        return fit(shared, width), ""
+    detail = f" · {detail}"
+    room = max(width - cell_len(detail), (width + 1) // 2)
+    shared = fit(shared, min(cell_len(shared), room))
+    return shared, fit(detail, width - cell_len(shared))
+
+
+def _short(count: int) -> str:
+    """A count in at most six cells."""
+    return f"{count:,}" if count < 10_000 else f"{count // 1000:,}k"
