@@ -88,6 +88,19 @@ def test_own_rules_alone(log: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_late_says_so_and_what_was_superseded_is_counted(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    day = [events.start(1, "p1", "mshta.exe"), events.connect(9, "p1", "mshta.exe")]
+    events.write(logs / "1.ndjson", [*day, events.connect(20, "p2", "mshta.exe")])
+    more = [events.start(5, "p1", "mshta.exe"), events.start(18, "p2", "mshta.exe")]
+    events.write(logs / "2.ndjson", more)
+    done = triage("hunt", logs, "--format", "table", home=tmp_path)
+    rows = done.stdout.splitlines()[1:]
+    assert len(rows) == 2
+    assert all(" (late)  " in row for row in rows)
+    assert "2 alerts, 2 of them late, 1 superseded by late events" in done.stderr
+
+
 def test_hunting_twice_into_one_case_gives_the_same_alerts(log: Path, tmp_path: Path) -> None:
     case = tmp_path / "x.triage"
     first, second = (triage("hunt", log, "--case", case, home=tmp_path) for _ in range(2))

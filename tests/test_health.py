@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests import events
 from triage.case.read import CaseReader
 from triage.case.schema import _TABLES, VERSION
 from triage.case.write import CaseWriter
+from triage.engine.sequence import Advance
 from triage.run import Config, Engine
 from triage.run.health import Health, Rate, memory
 from triage.sources import Follower, SourceState
@@ -116,12 +118,13 @@ def test_rules_that_cost_and_lose_the_most_are_named(engine: Engine) -> None:
     for block in engine.follower.poll():
         hits = engine._matcher(block).hits
         engine.take(block)
-        engine.health.evicted(hits[:7])
+        engine.health.evicted(Advance((), (), (), tuple(hits[:7]), Counter(rule=7)))
     state = engine.state("live")
     assert list(state.slowest) == ["id-beacon"]
     assert state.slowest["id-beacon"] > 0
     assert 3 <= state.sampled <= 5  # one of 64 of 203
     assert state.evicted_by["id-beacon"] >= 7
+    assert state.evicted_at["rule"] >= 7
     assert CaseReader(engine.writer.connection).engine().pid == 0  # not said yet
     engine.writer.say(state)
     assert CaseReader(engine.writer.connection).engine() == state

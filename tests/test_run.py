@@ -258,6 +258,73 @@ def test_a_sequence_reaches_across_a_restart(bench: Bench) -> None:
     engine.close()
 
 
+def test_an_alert_that_a_late_event_brings_about_says_so(bench: Bench) -> None:
+    events.write_rule(bench.rules / "chrome.toml", events.BEACON)
+    engine = bench.engine()
+    log = bench.logs / "a.ndjson"
+    docs = [
+        events.start(10, "in-order", "beacon.exe"),
+        events.connect(11, "in-order", "beacon.exe"),
+        events.connect(12, "late", "beacon.exe"),
+    ]
+    events.write(log, docs)
+    read_all(engine)
+    with log.open("ab") as more:
+        more.write(events.line(events.start(5, "late", "beacon.exe")))
+        more.write(events.line(events.start(7, "in-order", "beacon.exe")))  # belongs to nothing
+    read_all(engine)
+    reader = CaseReader(engine.writer.connection)
+    rows = reader.alerts()
+    assert sorted((row.entity_id, row.late) for row in rows) == [
+        ("in-order", False),
+        ("late", True),
+    ]
+    told = reader.documents(row.id for row in rows)
+    assert {doc["process"]["entity_id"] for doc in told if "triage.late" in doc} == {"late"}
+    # A start between the two takes the place of the first one.
+    with log.open("ab") as more:
+        more.write(events.line(events.start(10.5, "in-order", "beacon.exe")))
+    read_all(engine)
+    rows = sorted(reader.alerts(), key=lambda row: (row.entity_id, row.late))
+    assert [(row.entity_id, row.late, row.superseded) for row in rows] == [
+        ("in-order", False, True),
+        ("in-order", True, False),
+        ("late", True, False),
+    ]
+    engine.close()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_waits_in_a_log_that_was_rotated_since_is_found(stopped: bool, bench: Bench) -> None:
+    events.write_rule(bench.rules / "chrome.toml", events.BEACON)
+    engine = bench.engine()
+    log = bench.logs / "a.ndjson"
+    events.write(log, [events.connect(12, "late", "beacon.exe")])
+    read_all(engine)
+    if stopped:
+        engine.close()
+    log.rename(log.with_name("a.1"))
+    for number in range(20):  # more blocks than are held in memory
+        if number == 10 and stopped:
+            engine = bench.engine()
+        events.write(bench.logs / f"b{number}.ndjson", [events.connect(99, f"p{number}", "x.exe")])
+        if number >= 10 or not stopped:
+            read_all(engine)
+    events.write(log, [events.start(5, "late", "beacon.exe")])
+    read_all(engine)
+    reader = CaseReader(engine.writer.connection)
+    (row,) = reader.alerts()
+    assert (row.entity_id, row.late) == ("late", True)
+    # And so are the events around it, which are read back from where they lie by now.
+    detail = reader.alert(row.id)
+    assert detail is not None
+    shown = around(reader, detail).events
+    assert [event.doc["event"]["category"] for event in shown[:2]] == [["process"], ["network"]]
+    blocks = reader.blocks("pc-1", 0, 1 << 62)
+    assert str(log.with_name("a.1")) in {source for source, *_ in blocks}
+    engine.close()
+
+
 def test_a_changed_rule_lets_its_open_sequences_go(bench: Bench) -> None:
     events.write_rule(bench.rules / "chrome.toml", events.BEACON)
     engine = bench.engine()

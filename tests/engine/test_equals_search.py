@@ -152,3 +152,17 @@ def test_any_arrival_gives_what_a_search_finds(
         assert {key for key, _ in found} == {key for key, _ in wanted}
     else:
         assert found == wanted
+
+
+def test_what_lies_between_the_windows_of_two_first_events_is_found() -> None:
+    def doc(number: int, second: int, category: str) -> dict[str, Any]:
+        (made,) = documents(
+            [{"gap": second, "key": None, "other": None, "n": None, "name": None,
+              "category": category}]
+        )  # fmt: skip
+        return {**made, "event": {**made["event"], "id": f"e{number}"}, "host.id": "x"}
+
+    query = "sequence by host.id with maxspan=8s [process where true] [network where true]"
+    after = [doc(1, 1, "process"), doc(2, 16, "process"), doc(3, 14, "process")]
+    blocks = [block("one", [doc(0, 15, "network")]), block("one", after, 1)]
+    assert streamed(Rule(parse(query)), blocks, set(), True) == {(("x",), ("e3", "e0"))}

@@ -108,7 +108,21 @@ def test_a_limit_drops_the_keys_touched_longest_ago_and_counts() -> None:
     sequencer = Sequencer([PAIR], max_hits=2)
     advance = sequencer.advance([hit(1, (0,), "old"), hit(2, (0,), "b"), hit(3, (0,), "c")])
     assert [one.key for one in advance.evicted] == ['["old"]']
+    assert advance.limits["all"] == 1
     assert sequencer.open_hits == 2
+
+
+def test_a_busy_rule_is_limited_by_itself_and_others_lose_nothing() -> None:
+    other = Rule(PAIR.query, rule_id="other")
+    sequencer = Sequencer([PAIR, other], max_rule_hits=8)
+    sequencer.advance([hit(1, (0,), "quiet")._replace(rule_id="other")])
+    advance = sequencer.advance([hit(n, (0,), f"{n}") for n in range(2, 11)])
+    assert [one.key for one in advance.evicted] == ['["2"]', '["3"]', '["4"]']
+    assert {limit: lost for limit, lost in advance.limits.items() if lost} == {"rule": 3}
+    (match,) = sequencer.advance([hit(9, (1,), "quiet")._replace(rule_id="other")]).matches
+    assert ids(match) == ("1", "9")
+    (match,) = sequencer.advance([hit(12, (1,), "10")]).matches
+    assert ids(match) == ("10", "12")
 
 
 def test_a_limit_drops_what_has_not_begun_before_an_open_sequence() -> None:
@@ -132,10 +146,10 @@ def test_equal_times_are_told_apart_by_their_events() -> None:
 
 def test_one_busy_key_keeps_its_newest_hits() -> None:
     sequencer = Sequencer([PAIR], max_key_hits=8)
-    evicted = [
-        one.event.id for n in range(1, 21) for one in sequencer.advance([hit(n, (0,))]).evicted
-    ]
+    advances = [sequencer.advance([hit(n, (0,))]) for n in range(1, 21)]
+    evicted = [one.event.id for advance in advances for one in advance.evicted]
     assert evicted
+    assert sum(advance.limits["key"] for advance in advances) == len(evicted)
     assert sequencer.open_hits + len(evicted) == 20
     assert [one.event.id for one in sequencer.open()][-1] == "20"
 

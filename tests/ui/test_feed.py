@@ -142,6 +142,7 @@ def test_the_first_pass_tells_how_far_it_is_and_how_long_it_takes() -> None:
         (EngineState(state="live", lag_bytes=12_300_000), {}, 5, None, ()),
         (EngineState(state="live", lag_bytes=300), {}, 40, None, ()),
         (EngineState(state="reading", lag_bytes=12_300_000), {}, 40, None, ()),
+        (EngineState(state="live", evicted=3), {}, 0, None, ("3 open events given up",)),
         (EngineState(state="live", polling="/l is on nfs"), {}, 0, None, ("polling",)),
         (EngineState(state="live"), {}, 0, 1_000_000, ("case disk full",)),
         (EngineState(state="live"), {}, 0, 90_000_000, ("case disk nearly full: 90 MB left",)),

@@ -105,12 +105,14 @@ def test_costs_are_told_by_the_rules_names(broken: Path) -> None:
     writer = CaseWriter(str(broken), Clock())
     state = EngineState(
         state="live", at=Clock()(), evicted=1200, evicted_by={first.rule_id: 1200},
+        evicted_at={"key": 200, "rule": 1000},
         slowest={second.rule_id: 0.004}, sampled=1000, memory=123_000_000,
     )  # fmt: skip
     writer.say(state)
     writer.close()
     text = text_of(broken)
     assert f"1,200  {first.name}" in text
+    assert "1,200 given up at a limit (200 at 5,000 a key, 1,000 at 100,000 a rule)" in text
     assert f"4.00 µs an event  {second.name}" in text
     assert "123 MB" in text
 

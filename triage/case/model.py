@@ -49,6 +49,7 @@ class AlertRow:
     threat: str = ""  # ids of the rule's tactics and techniques: "TA0005 T1218 T1218.004"
     root_id: str = ""  # entity id of the process with which its process tree begins
     root: str = ""  # name and pid of that: "winword.exe (612)"
+    late: bool = False  # found when an event came after later ones had been read
     steps: int = 0  # of its guide, once somebody marked one; 0 before
     steps_closed: int = 0  # of them done or not applicable
 
@@ -207,7 +208,7 @@ class EngineState:
     rejects: int = 0
     suppressed: int = 0
     open_hits: int = 0  # events kept for sequences still open
-    evicted: int = 0  # open hits dropped because the limit was reached
+    evicted: int = 0  # open hits dropped because a limit was reached
     rules: int = 0  # runnable
     problems: int = 0  # in rules and exception lists
     message: str = ""  # what is wrong, in words
@@ -216,6 +217,7 @@ class EngineState:
     # By rule id, the most first: open hits dropped at a limit, and seconds in which its conditions
     # were tried on a sample of the events.
     evicted_by: dict[str, int] = field(default_factory=dict)
+    evicted_at: dict[str, int] = field(default_factory=dict)  # by limit: "key", "rule", "all"
     slowest: dict[str, float] = field(default_factory=dict)
     sampled: int = 0  # events in that sample
     polling: str = ""  # why changes are found by looking alone; "" where the system tells of them

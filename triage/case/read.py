@@ -29,7 +29,7 @@ from triage.sources.block import Reject
 _ROW = (
     "id, change, rule_id, rule_name, severity, risk_score, time, created, host, user, process,"
     " entity_id, reason, collapsed, superseded, status, close_reason, assignee, decided_by,"
-    " decided_at, notes, tags, parent, destination, threat, root_id, root"
+    " decided_at, notes, tags, parent, destination, threat, root_id, root, late"
 )
 _PROCESS = (
     "host, entity_id, parent_entity_id, pid, parent_pid, name, executable, command_line,"
@@ -141,16 +141,19 @@ class CaseReader:
             values = list(row)
             values[14] = bool(values[14])  # superseded
             values[21] = tuple(values[21].split("\n")) if values[21] else ()  # tags
+            values[-1] = bool(values[-1])  # late
             values += marks.get(values[0], (0, 0))
             found.append(AlertRow(*values))
         return found
 
     def documents(self, alert_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
         """The alert documents of ``alert_ids``, in that order, with today's workflow state and the
-        documents of the matched events under ``triage.events``."""
+        documents of the matched events under ``triage.events``; ``triage.late`` and
+        ``triage.superseded`` where they hold."""
         for alert_id in alert_ids:
             found = self._db.execute(
-                "SELECT doc, status, close_reason, assignee, tags FROM alert WHERE id = ?",
+                "SELECT doc, status, close_reason, assignee, tags, late, superseded FROM alert"
+                " WHERE id = ?",
                 (alert_id,),
             ).fetchone()
             if found is None:
@@ -163,6 +166,10 @@ class CaseReader:
                 doc["kibana.alert.workflow_assignee_ids"] = [found[3]]
             if found[4]:
                 doc["kibana.alert.workflow_tags"] = found[4].split("\n")
+            if found[5]:
+                doc["triage.late"] = True
+            if found[6]:
+                doc["triage.superseded"] = True
             doc["triage.events"] = [matched.event.doc for matched in self.matched(alert_id)]
             yield doc
 

@@ -197,6 +197,8 @@ CREATE TABLE contact (address TEXT NOT NULL, host TEXT NOT NULL, hour INTEGER NO
 CREATE TABLE resolved (host TEXT NOT NULL, address TEXT NOT NULL, name TEXT NOT NULL,
   last INTEGER NOT NULL, PRIMARY KEY (host, address, name)) WITHOUT ROWID;
 """
+# Whether an alert's last event had been read before the one that completed it.
+_LATE = f"ALTER TABLE alert ADD COLUMN late INTEGER NOT NULL DEFAULT 0;{DOC_LAST}"
 
 # How a response step ended, a word on it, and how many its guide has: the list shows progress.
 _OUTCOMES = """
@@ -219,6 +221,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _DEPTH,
     _OUTCOMES,
     risk.install,
+    _LATE,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified

@@ -71,6 +71,7 @@ class CaseWriter:
         self._clock = clock
         self._told: dict[str, SourceState] = {}  # the logs as last said
         self._incidents = Incidents(self._db, self._insert, clock)
+        self._paths: dict[str, str] = {}  # of each generation, as last written
         self._keeps = path != MEMORY  # a case that is gone at the end needs no place to go on from
 
     @property
@@ -137,7 +138,7 @@ class CaseWriter:
         with transaction(self._db):
             if self._keeps:
                 self._processes(result)  # first: an alert's process tree begins at one of them
-            found, new, collapsed = self._alerts(advance.matches, rules)
+            found, new, collapsed = self._alerts(advance.matches, rules, block)
             for match in advance.superseded:
                 self._supersede(match)
             self._suppress(result.suppressed)
@@ -161,7 +162,7 @@ class CaseWriter:
     def commit_confirmed(self, advance: Advance, rules: Mapping[str, Rule]) -> Committed:
         """Write what time alone has confirmed, and what follows from decisions made meanwhile."""
         with transaction(self._db):
-            found, new, collapsed = self._alerts(advance.matches, rules)
+            found, new, collapsed = self._alerts(advance.matches, rules, None)
             incidents = self._incidents.settle()
         return Committed((*found, *incidents), new + len(incidents), collapsed)
 
@@ -183,7 +184,7 @@ class CaseWriter:
     ) -> None:
         """Write that exceptions cover events of open sequences: they wait no longer."""
         with transaction(self._db):
-            self._alerts(advance.matches, rules)
+            self._alerts(advance.matches, rules, None)
             self._suppress(released)
             self._forget(advance.evicted)
 
@@ -218,6 +219,7 @@ class CaseWriter:
             " last = max(last, excluded.last)",
             result.resolved,
         )
+        self._follow_name(block.position)
         if block.positions:
             self._db.execute(
                 "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -252,8 +254,19 @@ class CaseWriter:
             (block.position.generation, json.dumps(asdict(block.position))),
         )
 
+    def _follow_name(self, position: Position) -> None:
+        """A log that was renamed is read back under its new name."""
+        if self._paths.get(position.generation) == position.path:
+            return
+        self._paths[position.generation] = position.path
+        path = stored_path(position.path)
+        self._db.execute(
+            "UPDATE block SET source = ? WHERE generation = ? AND source <> ?",
+            (path, position.generation, path),
+        )
+
     def _alerts(
-        self, matches: Sequence[Match], rules: Mapping[str, Rule]
+        self, matches: Sequence[Match], rules: Mapping[str, Rule], block: Block | None
     ) -> tuple[list[str], int, int]:
         found: list[str] = []
         new = collapsed = 0
@@ -273,7 +286,7 @@ class CaseWriter:
             if self._full(alert, rule.max_signals):
                 collapsed += self._collapse(alert)
                 continue
-            self._insert(alert)
+            self._insert(alert, late=block is not None and _is_late(match, block))
             scores = contributions(alert.doc, alert.host, alert.user, alert.risk_score)
             risk.add(self._db, alert.id, alert.rule_id, alert.time, scores)
             for stage, event in enumerate(match.events):
@@ -309,12 +322,12 @@ class CaseWriter:
         )
         return 1
 
-    def _insert(self, alert: Alert) -> None:
+    def _insert(self, alert: Alert, *, late: bool = False) -> None:
         self._db.execute(
             "INSERT INTO alert (id, change, rule_id, rule_name, severity, risk_score, time,"
             " created, bucket, host, user, process, entity_id, reason, parent, destination,"
-            " threat, root_id, root, doc)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " threat, root_id, root, doc, late)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 alert.id,
                 next_change(self._db),
@@ -336,6 +349,7 @@ class CaseWriter:
                 alert.entity_id,
                 alert.process,
                 orjson.dumps(alert.doc, default=str),
+                late,
             ),
         )
         self._root(alert.id)
@@ -496,3 +510,15 @@ class CaseWriter:
 
 def _runs(rule: Rule) -> bool:
     return rule.runnable or rule.incident is not None
+
+
+def _is_late(match: Match, block: Block) -> bool:
+    """Whether a match's last event was read before the block that completes it: an event came late,
+    and the alert with it."""
+    last = max(match.events, key=lambda event: event.order)
+    _, _, source, position = last.order
+    if source != block.source or position not in block.positions:
+        return True
+    # A log of that name may have been rotated since: its events lay at the same places.
+    record = block.records[block.positions.index(position)]
+    return StoredEvent.of_record(block.format, record, last.order, last.host).id != last.id

@@ -84,12 +84,16 @@ def _hunt(options: argparse.Namespace) -> int:
 
 def _report(engine: Engine, reader: CaseReader) -> int:
     """Counts and what was refused, on standard error; the exit code."""
-    rows = [row for row in reader.alerts() if not row.superseded]
+    alerts = reader.alerts()
+    superseded = sum(row.superseded for row in alerts)
     parts = [
         f"{engine.events:,} events",
-        f"{len(rows):,} alerts",
-        f"{len(engine.book.rules):,} rules",
+        f"{len(alerts) - superseded:,} alerts",
     ]
+    late = sum(row.late for row in alerts if not row.superseded)
+    parts += [f"{late:,} of them late"] if late else []
+    parts += [f"{superseded:,} superseded by late events"] if superseded else []
+    parts.append(f"{len(engine.book.rules):,} rules")
     for count, word in (
         (engine.rejects, "records that could not be read"),
         (engine.collapsed, "alerts beyond a rule's max_signals"),
@@ -112,6 +116,7 @@ def _print_table(reader: CaseReader, alerts: Sequence[str]) -> None:
     for alert_id in alerts:
         row = by_id[alert_id]
         rule = row.rule_name + (f" (×{row.count})" if row.count > 1 else "")
+        rule += " (late)" if row.late else ""
         cells = (times.iso(row.time), row.severity, f"{row.risk_score:.0f}", rule)
         lines.append(tuple(clean(cell, 60) for cell in (*cells, row.host, row.user, row.process)))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]

@@ -8,7 +8,7 @@ been had everything come in order.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import is_not
@@ -24,6 +24,7 @@ from triage.times import SECOND
 _FOR_EVER = -1
 MAX_OPEN_HITS = 200_000  # kept over all keys of all rules
 MAX_OPEN_BYTES = 128 << 20  # of their documents
+MAX_RULE_HITS = 100_000  # kept over all keys of one rule
 MAX_KEY_HITS = 5_000  # kept for one key of one rule
 _MANY = 16  # hits of a key from which on a set tells faster what it has
 
@@ -50,7 +51,9 @@ class Advance:
     matches: tuple[Match, ...]
     superseded: tuple[Match, ...]  # told earlier; a late event has shown them not to be
     kept: tuple[Hit, ...]  # now part of the open state
-    evicted: tuple[Hit, ...]  # no longer part of it: a limit was reached
+    evicted: tuple[Hit, ...] = ()  # no longer part of it: a limit was reached
+    # How many of those at which limit: "key", "rule", "all".
+    limits: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class Sequencer:
         *,
         max_hits: int = MAX_OPEN_HITS,
         max_bytes: int = MAX_OPEN_BYTES,
+        max_rule_hits: int = MAX_RULE_HITS,
         max_key_hits: int = MAX_KEY_HITS,
     ) -> None:
         self._rules = {rule.rule_id: rule for rule in rules}
@@ -83,8 +87,10 @@ class Sequencer:
         self._unbegun: OrderedDict[tuple[str, str], _Track] = OrderedDict()
         self._max_hits = max_hits
         self._max_bytes = max_bytes
+        self._max_rule_hits = max_rule_hits
         self._max_key_hits = max_key_hits
         self.open_hits = 0
+        self._open_by_rule: Counter[str] = Counter()
         self._open_bytes = 0
         # Keys with a match that only time can confirm: nothing may follow within its window.
         self._waiting: dict[tuple[str, str], None] = {}
@@ -130,8 +136,13 @@ class Sequencer:
             matches.extend(match for ids, match in found.items() if ids not in track.told)
             track.told.update(found)
             evicted.extend(self._shorten(name, track))
+        limits = Counter(key=len(evicted))
+        for rule_id in {name[0] for name in grouped}:
+            evicted.extend(self._thin(rule_id))
+        limits["rule"] = len(evicted) - limits.total()
         evicted.extend(self._evict())
-        return Advance(tuple(matches), tuple(superseded), tuple(kept), tuple(evicted))
+        limits["all"] = len(evicted) - limits.total()
+        return Advance(tuple(matches), tuple(superseded), tuple(kept), tuple(evicted), limits)
 
     def pass_time(self, now: int | None) -> Advance:
         """Let time pass up to ``now`` (ns), or for ever (None): what is confirmed by nothing having
@@ -144,7 +155,7 @@ class Sequencer:
             matches.extend(match for ids, match in found.items() if ids not in track.told)
             track.told.update(found)
             self._note_waiting(name, track.machine)
-        return Advance(tuple(matches), (), (), ())
+        return Advance(tuple(matches), (), ())
 
     def update(self, rules: Iterable[RuleLike], changed: Iterable[str]) -> None:
         """Take these rules; the open state of ``changed`` ones (by id) is let go."""
@@ -328,6 +339,18 @@ class Sequencer:
             ):
                 yield from self._drop(tracks, next(iter(tracks)))
 
+    def _thin(self, rule_id: str) -> Iterator[Hit]:
+        """Keep one busy rule from pushing out all others: a quarter of its hits at a time, in the
+        same order."""
+        if self._open_by_rule[rule_id] <= self._max_rule_hits:
+            return
+        enough = self._max_rule_hits * 3 // 4
+        for tracks in (self._unbegun, self._tracks):
+            for name in [name for name in tracks if name[0] == rule_id]:
+                if self._open_by_rule[rule_id] <= enough:
+                    return
+                yield from self._drop(tracks, name)
+
     def _drop(
         self, tracks: OrderedDict[tuple[str, str], _Track], name: tuple[str, str]
     ) -> list[Hit]:
@@ -340,6 +363,7 @@ class Sequencer:
         self.open_hits += sign * len(hits)
         for hit in hits:
             self._open_bytes += sign * hit.event.size
+            self._open_by_rule[hit.rule_id] += sign
 
     def is_open(self, rule_id: str, key: str) -> bool:
         """Whether a join key of a rule has begun."""

@@ -165,7 +165,8 @@ class Waiting:
     # --------------------------------------------------------------------------------------------
 
     def _opened(self, hit: Hit) -> Iterator[tuple[Any, str, int, int]]:
-        """(value, rule, from, to): the time that a first stage opens and that was not open yet."""
+        """(value, rule, from, to): the time that a first stage opens and that was not open yet,
+        with whatever lies between it and what was: one window stands for all of a value's."""
         opener = self._openers.get(hit.rule_id)
         time = hit.event.order[0]
         if opener is None or 0 not in hit.stages or not time:
@@ -178,10 +179,10 @@ class Waiting:
             yield value, hit.rule_id, low, high
         else:
             if low < window.low:
-                yield value, hit.rule_id, low, min(high, window.low)
+                yield value, hit.rule_id, low, window.low
                 window.low = low
             if high > window.high:
-                yield value, hit.rule_id, max(low, window.high), high
+                yield value, hit.rule_id, window.high, high
                 window.high = high
         window.keys.add(hit.key)
 

@@ -50,7 +50,7 @@ class Engine:
         self.health = Health(clock)
         self._excepted = self.book.excepted()
         self._matcher = self.book.matcher(self._excepted, processes=self._keeps)
-        self._waiting = Waiting(_read_again)
+        self._waiting = Waiting(self._read_again)
         self._waiting.use(self._matcher, self.book.rules.values())
         self._sequencer = Sequencer(self.book.rules.values())
         self._say_rules()
@@ -122,7 +122,7 @@ class Engine:
         self.suppressed += len(result.suppressed)
         self.evicted += len(advance.evicted)
         self.collapsed += committed.collapsed
-        self.health.evicted(advance.evicted)
+        self.health.evicted(advance)
         self.health.took(block, result)
         if self._keeps:  # a hunt without a case has nobody to tell
             self.health.times.sample(self._matcher, block)
@@ -140,7 +140,7 @@ class Engine:
 
     def sources(self) -> list[CaseSource]:
         """How each followed log stands."""
-        return [self.health.of(one) for one in self.follower.sources()]
+        return self.health.of_all(self.follower.sources())
 
     def state(self, word: str, message: str = "") -> EngineState:
         """What the engine has to say of itself."""
@@ -165,6 +165,7 @@ class Engine:
             seconds_left=self.health.seconds_left(total, lag),
             memory=memory(),
             evicted_by=self.health.evicted_by,
+            evicted_at=self.health.evicted_at,
             slowest=self.health.slowest,
             sampled=self.health.times.events,
             polling=self.follower.polling,
@@ -196,19 +197,22 @@ class Engine:
             self.writer.gather(alert_id, kept)
             yield len(waiting) - done - 1
 
+    def _read_again(self, place: BlockPlace) -> Block | None:
+        """The records of a block read before, under the name its log has by now."""
+        path = self.follower.path_of(place.generation)
+        if path is None:
+            return None  # the log is gone, and with it what waited in it
+        try:
+            found = list(read_range(path, place.format, place.first, place.last))
+        except TriageError:
+            return None
+        positions, records = zip(*found, strict=True) if found else ((), ())
+        position = Position(place.generation, path, 0, 0, place.format, "", 0, 0)
+        return Block(path, place.format, records, positions, position)
+
     def close(self) -> None:
         self.follower.close()
         self.writer.close()
-
-
-def _read_again(place: BlockPlace) -> Block | None:
-    try:
-        found = list(read_range(place.source, place.format, place.first, place.last))
-    except TriageError:
-        return None  # the log is gone, and with it what waited in it
-    positions, records = zip(*found, strict=True) if found else ((), ())
-    position = Position(place.generation, place.source, 0, 0, place.format, "", 0, 0)
-    return Block(place.source, place.format, records, positions, position)
 
 
 def settle() -> None:

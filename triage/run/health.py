@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from triage.case.model import SourceState as CaseSource
-from triage.engine.match import BlockResult, Hit
+from triage.engine.match import BlockResult
+from triage.engine.sequence import Advance
 from triage.engine.timing import RuleTimes
 from triage.sources import Block, SourceState
 from triage.times import SECOND
@@ -53,6 +54,7 @@ class Health:
         self._clock = clock
         self._logs: dict[str, _Log] = {}
         self._evicted: Counter[str] = Counter()
+        self._limits: Counter[str] = Counter()
         self._speed = Rate(_LEFT_SECONDS)
         self.times = RuleTimes()
         self.rate = Rate()
@@ -65,9 +67,10 @@ class Health:
         if result.rejects:
             log.error = result.rejects[-1].reason
 
-    def evicted(self, hits: Iterable[Hit]) -> None:
-        """Note hits that were dropped at a limit."""
-        self._evicted.update(hit.rule_id for hit in hits)
+    def evicted(self, advance: Advance) -> None:
+        """Note hits that were dropped at limits."""
+        self._evicted.update(hit.rule_id for hit in advance.evicted)
+        self._limits.update(advance.limits)
 
     @property
     def evicted_by(self) -> dict[str, int]:
@@ -75,9 +78,20 @@ class Health:
         return dict(self._evicted.most_common(_RULES_TOLD))
 
     @property
+    def evicted_at(self) -> dict[str, int]:
+        """How many open hits were lost at which limit."""
+        return {limit: lost for limit, lost in self._limits.items() if lost}
+
+    @property
     def slowest(self) -> dict[str, float]:
         """The rules that take the most time: seconds in the sample."""
         return self.times.slowest(_RULES_TOLD)
+
+    def of_all(self, sources: Iterable[SourceState]) -> list[CaseSource]:
+        """How the logs stand; what was known of others, gone since, is let go."""
+        told = [self.of(one) for one in sources]
+        self._logs = {one.path: self._logs[one.path] for one in told}
+        return told
 
     def of(self, source: SourceState) -> CaseSource:
         """How a log stands."""

@@ -129,6 +129,10 @@ class Follower:
         ]
         return sorted(states, key=lambda state: state.path) + list(self._gone)
 
+    def path_of(self, generation: str) -> str | None:
+        """Where a generation lies now; None where it is not there any more."""
+        return next((g.path for g in self._files.values() if g.id == generation), None)
+
     @property
     def polling(self) -> str:
         """Why changes are found only by looking, every second or five; "" where they are told."""
@@ -237,6 +241,8 @@ class Follower:
             known.path = found.paths[0]
             known.renamed = True
             known.changed_at = self._clock()
+            if known.offset:
+                self._notices.append(_empty(known.position(), ""))  # to be read back there
         if known.seen == (found.size, found.mtime):
             # A rotated file gets no more lines; one without a line end is complete all the same.
             quiet = self._clock() - known.changed_at
@@ -339,6 +345,8 @@ class Follower:
                 return
             for position in reversed(candidates):
                 if generation.resume(position, fd):
+                    if position.path != generation.path:
+                        self._notices.append(_empty(generation.position(), ""))
                     for known in self._committed.values():
                         if position in known:
                             known.remove(position)

@@ -29,7 +29,8 @@ def alert_parts(
     fixed += user_width + 1 if user_width else 0
     closed = row.status == "closed"
     text_role = "dim" if closed or row.superseded else ""
-    name = f"↷ {clean(row.rule_name, 300)}" if row.superseded else clean(row.rule_name, 300)
+    sign = "↷ " if row.superseded else "↶ " if row.late else ""
+    name = sign + clean(row.rule_name, 300)
     room = max(8, width - fixed)
     tags = clean(" ".join(f"#{tag}" for tag in row.tags), max(4, room // 3)) if row.tags else ""
     parts: list[Part] = [

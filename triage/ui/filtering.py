@@ -52,6 +52,7 @@ _STATES: dict[str, Predicate] = {
     "closed": lambda row: row.status == "closed",
     "fp": lambda row: row.close_reason == "false_positive",
     "superseded": lambda row: row.superseded,
+    "late": lambda row: row.late,
     **{reason: _closed_as(reason) for reason in CLOSE_WORDS},
 }
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -213,7 +214,7 @@ class _Parser:
         if name == "state":
             found = _STATES.get(value.text.lower())
             if found is None or sign.text not in ":=":
-                states = "open, ack, closed, fp, superseded"
+                states = "open, ack, closed, fp, late, superseded"
                 raise FilterError(value.column, f"a state is one of {states}")
             return found
         if name == "time":

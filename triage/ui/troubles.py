@@ -35,6 +35,8 @@ def troubles(
         found.append(f"{plural(states['unreadable'], 'log')} unreadable")
     if states.get("refused"):
         found.append(f"{plural(states['refused'], 'log')} refused")
+    if engine.evicted:
+        found.append(f"{plural(engine.evicted, 'open event')} given up")
     if engine.polling:
         found.append("polling")
     if free is not None and DISK_FULL <= free < _DISK_NEARLY_FULL:

@@ -74,6 +74,8 @@ def _head(alert: AlertDetail) -> Iterator[Line]:
     )
     if row.tags:
         yield field("tags", " ".join(f"#{tag}" for tag in row.tags))
+    if row.late:
+        yield line(("↶ late: an event of it came after later ones had been read", "dim"), indent=2)
     if row.superseded:
         yield line(
             (

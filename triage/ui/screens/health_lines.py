@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from triage.case.model import EngineState, RuleState, SourceState
 from triage.case.read import CaseReader
+from triage.engine.sequence import MAX_KEY_HITS, MAX_OPEN_BYTES, MAX_OPEN_HITS, MAX_RULE_HITS
 from triage.errors import Problem
 from triage.sources import FORMATS, Reject
 from triage.text import clean
@@ -147,12 +148,23 @@ def _engine(engine: EngineState, word: str, troubles: Sequence[str], now: int) -
         "sequences",
         f"{plural(engine.open_hits, 'event')} waiting in open sequences",
         (f", {engine.evicted:,} given up at a limit" if engine.evicted else "", "warn"),
+        (f" ({_limits(engine)})" if engine.evicted_at else "", "warn"),
     )
     if engine.polling:
         yield _fact("polling", (engine.polling, "warn"), "; changes show within seconds")
     yield _fact("suppressed", f"{plural(engine.suppressed, 'event')} by exceptions")
     yield _fact("memory", size(engine.memory or None), f", process {engine.pid}")
     yield BLANK
+
+
+def _limits(engine: EngineState) -> str:
+    """Which limits of open sequences were reached, and what that cost."""
+    words = {
+        "key": f"{MAX_KEY_HITS:,} a key",
+        "rule": f"{MAX_RULE_HITS:,} a rule",
+        "all": f"{MAX_OPEN_HITS:,} or {size(MAX_OPEN_BYTES)} in all",
+    }
+    return ", ".join(f"{lost:,} at {words[one]}" for one, lost in engine.evicted_at.items())
 
 
 def _fact(label: str, *parts: str | Part) -> Line:

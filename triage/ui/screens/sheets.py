@@ -47,6 +47,7 @@ def help_lines() -> list[Line]:
         ("C H M L", "severity: critical, high, medium, low"),
         ("○ ◐ ● ∅", "open, acknowledged, closed, closed as false positive"),
         ("×3", "the alert stands for three: the rule's limit in one interval was reached"),
+        ("↶", "late: an event of it came after later ones had been read"),
         ("↷", "superseded: a late event changed what matched"),
         ("✓", "marked: decisions are about all marked alerts"),
     ):
