@@ -39,6 +39,8 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "close-reason": ("c",),
     "note": ("m",),
     "pivot": ("p",),
+    "hand-over": ("space", "space", "W"),
+    "hand-over-format": ("W", "w"),
     "palette": ("colon", "u", "n", "d"),
     "rule": ("r",),
     "raw-event": ("v",),

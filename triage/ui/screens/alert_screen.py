@@ -19,6 +19,7 @@ from triage.ui.panes.tree import shut_key
 from triage.ui.screens import sheets
 from triage.ui.screens.deciding import DecidingScreen
 from triage.ui.screens.dialogs import Option
+from triage.ui.screens.hand_over import hand_over
 from triage.ui.screens.journal import Journal
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.palette import Palette
@@ -152,6 +153,15 @@ class AlertScreen(DecidingScreen):
             return
         for alert in self.desk.readers.here().documents([row.id]):
             self.say(external.copy_document(self.app, alert))
+
+    def action_hand_over(self) -> None:
+        """A report or an export of the case, of the filter's alerts or of the marked ones."""
+        self.run_worker(self._hand_over(), exclusive=True, group="hand-over")
+
+    async def _hand_over(self) -> None:
+        told, severity = await hand_over(self.app, self.desk, self.targets())
+        if told:
+            self.say(told, severity)
 
     def action_journal(self) -> None:
         """Who decided what, when and why: in the whole case, or on this alert."""
