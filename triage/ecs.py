@@ -72,6 +72,11 @@ def known(field: str) -> bool:
     }
 
 
+def names() -> list[str]:
+    """All field names of ECS, sorted."""
+    return sorted(_names())
+
+
 def nearest(field: str) -> str | None:
     """The known field that is spelt most like ``field``, None where none is near."""
     found = difflib.get_close_matches(field, _names(), n=1, cutoff=0.85)

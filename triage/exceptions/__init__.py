@@ -37,7 +37,7 @@ from triage.exceptions._model import (
 )
 from triage.exceptions._splunk import splunk_macro
 from triage.exceptions._suggest import suggest
-from triage.exceptions._values import FOLDER, read_values, value_lists
+from triage.exceptions._values import FOLDER, network, read_values, value_lists
 from triage.exceptions._write import (
     append_item,
     append_items,
@@ -65,6 +65,7 @@ __all__ = [
     "item_matches",
     "kibana_lines",
     "load_exceptions",
+    "network",
     "read_kibana",
     "read_values",
     "remove_item",

@@ -1,26 +1,29 @@
-"""An exception in the making: its lines, and what they would suppress. No widget, no file."""
+"""An exception in the making: its lines, whom it is for, and how long. No widget, no file."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from triage.case.model import AlertDetail, AlertRow
-from triage.case.read import CaseReader
+from triage import ecs
+from triage.case.model import AlertDetail
 from triage.event import Event
-from triage.exceptions import Entry, Item, compile_item, suggest
+from triage.exceptions import Entry, Item, suggest
 from triage.fields import Doc, first_text, flatten, values
 from triage.times import SECOND
+from triage.ui.conditions import Condition
+
+if TYPE_CHECKING:
+    from triage.ui.trial import Alerts, Preview
 
 DAY = 86_400 * SECOND
-EXPIRIES: tuple[int | None, ...] = (90 * DAY, 180 * DAY, None, 30 * DAY)  # ns from now; None: never
-MAX_ALERTS = 5_000  # of a rule that the preview tries, the newest
+EXPIRY = 90 * DAY  # ns from now, unless somebody wants it otherwise
 # What says which program it is, not only who or where: without one of these an exception is wide.
 _IDENTITY = (".hash.", "executable", "code_signature", "file.path", "original_file_name")
 _HOW = ("process.command_line", "process.parent.executable", "user.name", "host.name")
-_OPERATORS = ("is", "wildcard", "is one of", "exists", "in range", "is not")
-SEPARATOR = " | "  # between the values of "is one of"
+_MANY = 100  # events that never alerted: from here on they are worth a warning
+_FEW_LITERALS = 4  # a pattern that says less is true of nearly anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,78 +52,19 @@ class RuleRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """A line of the editor."""
+class Scope:
+    """Whom an exception is for: rules by id, rules by tag, or with neither every rule."""
 
-    entry: Entry
-    ticked: bool = False
-    added: bool = False  # by the analyst, not proposed
-
-    @property
-    def operator(self) -> str:
-        """The entry's operator in words."""
-        if self.entry.operator == "excluded":
-            return "is not"
-        return {
-            "match": "is",
-            "match_any": "is one of",
-            "wildcard": "wildcard",
-            "exists": "exists",
-            "cidr": "in range",
-            "nested": "has",
-        }[self.entry.type]
+    rules: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
-    def value(self) -> str:
-        """The entry's value as the analyst reads and writes it."""
-        if self.entry.type == "nested":
-            return " and ".join(f"{one.field} {''.join(one.values)}" for one in self.entry.entries)
-        return SEPARATOR.join(self.entry.values)
+    def every_rule(self) -> bool:
+        return not self.rules and not self.tags
 
-    def next_operator(self) -> Condition:
-        """The line with the next operator that makes sense for its value."""
-        if self.entry.type == "nested":
-            return self
-        place = _OPERATORS.index(self.operator)
-        for step in range(1, len(_OPERATORS)):
-            name = _OPERATORS[(place + step) % len(_OPERATORS)]
-            if name == "in range" and not _is_range(self.value):
-                continue
-            return self._with(name, self.value)
-        return self
-
-    def with_value(self, text: str) -> Condition:
-        """The line with another value; an empty one changes nothing."""
-        return self._with(self.operator, text) if text.strip() else self
-
-    def _with(self, operator: str, text: str) -> Condition:
-        old = self.entry
-        # "exists" has no value, but the one it had must come back with the next operator.
-        several = tuple(part.strip() for part in text.split(SEPARATOR.strip()) if part.strip())
-        found = {
-            "is": ("match", (text,)),
-            "is not": ("match", (text,)),
-            "wildcard": ("wildcard", (text,)),
-            "is one of": ("match_any", several),
-            "exists": ("exists", old.values),
-            "in range": ("cidr", several),
-        }[operator]
-        sign = "excluded" if operator == "is not" else "included"
-        return replace(self, entry=Entry(old.field, found[0], found[1], sign))
-
-    @property
-    def saved(self) -> Entry:
-        """The entry as it is written: "exists" without the value it only remembers."""
-        return replace(self.entry, values=()) if self.entry.type == "exists" else self.entry
-
-
-def _is_range(text: str) -> bool:
-    try:
-        for part in text.split(SEPARATOR.strip()):
-            ipaddress.ip_network(part.strip(), strict=False)
-    except ValueError:
-        return False
-    return True
+    def covers(self, rule_id: str, tags: frozenset[str]) -> bool:
+        """Whether a rule of these tags is one of them."""
+        return self.every_rule or rule_id in self.rules or not tags.isdisjoint(self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +72,17 @@ class Draft:
     """The exception as it stands in the editor."""
 
     conditions: tuple[Condition, ...]
-    every_rule: bool = False
-    expiry: int | None = EXPIRIES[0]  # ns from now
+    scope: Scope = Scope()
+    expire_time: int | None = None  # ns since 1970; None: never
     reason: str = ""
+    name: str = ""  # "" is named after the reason
+
+    @classmethod
+    def of(cls, item: Item) -> Draft:
+        """The draft that an item is edited as."""
+        lines = tuple(Condition(entry, ticked=True, added=True) for entry in item.entries)
+        scope = Scope(item.rules, item.tags)
+        return cls(lines, scope, item.expire_time, item.comment, item.name)
 
     @property
     def ticked(self) -> tuple[Entry, ...]:
@@ -161,102 +113,63 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """The alerts an exception is tried on, each with its matched events."""
+class Warning:
+    """Why an exception may hide more than is meant."""
 
-    own: tuple[tuple[AlertRow, tuple[Event, ...]], ...]  # of the rule, newest first
-    others: tuple[tuple[AlertRow, tuple[Event, ...]], ...]  # of all other rules
-    cut: bool  # there are more than MAX_ALERTS of the rule
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a draft would do."""
-
-    counts: tuple[int, ...]  # for each line of the draft: the rule's alerts it alone is true of
-    suppressed: tuple[AlertRow, ...]  # alerts of the rule that all ticked lines are true of
-    kept: tuple[AlertRow, ...]
-    others: int  # alerts of other rules, where the exception is for every rule
-    total: int  # alerts of the rule
-    cut: bool
-    problem: str = ""  # why the draft can not be tried
-
-    @property
-    def wide(self) -> bool:
-        """More than half of the rule's alerts."""
-        return len(self.suppressed) * 2 > self.total and self.total > 1
+    text: str
+    grave: bool = False  # it has to be saved twice
 
 
-def candidates(case: CaseReader, rule_id: str) -> Candidates:
-    """The alerts of a rule and of all others, with their events; may take a while."""
-    own = _alerts(case, rule_id)
-    others = [
-        one
-        for rule in case.rules()
-        if rule.rule_id != rule_id and rule.alerts
-        for one in _alerts(case, rule.rule_id)
+def warnings(draft: Draft, found: Preview) -> list[Warning]:
+    """What to think of before saving, the gravest first."""
+    told: list[Warning] = []
+    entries = draft.ticked
+    true = sum(row.close_reason == "true_positive" for row in (*found.suppressed, *found.others))
+    if true:
+        told.append(Warning(f"{true} of them somebody closed as a true positive", grave=True))
+    if entries and all(_says_little(entry) for entry in entries):
+        text = "no line says what is there: it is true of every event that lacks the field"
+        told.append(Warning(text, grave=True))
+    if found.wide and entries:
+        share = f"more than half of the rule's alerts: {len(found.suppressed)} of {found.total}"
+        lacks = "" if draft.has_identity else ", and no program is named by hash or path"
+        told.append(Warning(share + lacks, grave=not draft.has_identity))
+    if found.others:
+        rules = {row.rule_id for row in found.others}
+        names = ", ".join(dict.fromkeys(row.rule_name for row in found.others[:3]))
+        told.append(Warning(f"it hides alerts of {len(rules)} other rules, too: {names}"))
+    if draft.scope.every_rule and entries:
+        told.append(Warning("it is for every rule, also those that are written later"))
+    if found.silent and found.silent >= max(_MANY, 10 * len(found.suppressed)):
+        told.append(Warning(f"too wide? {found.silent:,} events that never alerted match it, too"))
+    told += [
+        Warning(f"{entry.field}: the pattern {entry.values[0]!r} says next to nothing")
+        for entry in entries
+        if entry.type == "wildcard" and len(entry.values[0].strip("*?")) < _FEW_LITERALS
     ]
-    return Candidates(tuple(own[:MAX_ALERTS]), tuple(others), len(own) > MAX_ALERTS)
+    return sorted(told, key=lambda one: not one.grave)
 
 
-def _alerts(case: CaseReader, rule_id: str) -> list[tuple[AlertRow, tuple[Event, ...]]]:
-    found: list[tuple[AlertRow, tuple[Event, ...]]] = []
-    for row, matched in case.rule_alerts(rule_id):
-        found.append((row, tuple(matched)))
-        if len(found) > MAX_ALERTS:
-            break
-    return found
+def _says_little(entry: Entry) -> bool:
+    return entry.operator == "excluded" or entry.type == "exists"
 
 
-def preview(draft: Draft, tried: Candidates) -> Preview:
-    """What the draft would suppress: an alert goes where any of its events is excepted.
-
-    Exceptions work on events, before sequences: a sequence without one of its events is none.
-    """
-    try:
-        counts = tuple(
-            sum(_hits(_test((one.saved,)), events) for _, events in tried.own)
-            for one in draft.conditions
-        )
-        test = _test(draft.ticked)
-    except ValueError as error:
-        empty = tuple(0 for _ in draft.conditions)
-        return Preview(empty, (), (), 0, len(tried.own), tried.cut, str(error))
-    suppressed = tuple(row for row, events in tried.own if _hits(test, events))
-    gone = {row.id for row in suppressed}
-    kept = tuple(row for row, _ in tried.own if row.id not in gone)
-    others = sum(_hits(test, events) for _, events in tried.others) if draft.every_rule else 0
-    return Preview(counts, suppressed, kept, others, len(tried.own), tried.cut)
-
-
-def _test(entries: Sequence[Entry]) -> Callable[[Doc], bool]:
-    return compile_item(Item("", "", tuple(entries)))
-
-
-def _hits(test: Callable[[Doc], bool], events: Sequence[Event]) -> bool:
-    return any(test(event.doc) for event in events)
-
-
-def proposal(selected: Sequence[AlertDetail], rule: RuleRef, tried: Candidates) -> Draft:
+def proposal(selected: Sequence[AlertDetail], rule: RuleRef, tried: Alerts) -> Draft:
     """The draft to start from: what the program is, then what narrows it down the most.
 
     Lines come from each stage of the rule by itself, since an exception has to be true of one
     event. At most three are ticked, together true of an event of every selected alert.
     """
     entries = _proposed(selected, rule)
-    owner = {event.id: row.id for row, events in tried.own for event in events}
-    docs = {event.id: event.doc for _, events in tried.own for event in events}
-    hits = [
-        {event_id for event_id, doc in docs.items() if test(doc)}
-        for test in (_test((entry,)) for entry in entries)
-    ]
-    wanted = {one.row.id for one in selected} & set(owner.values())
+    hits = [tried.events((entry,)) for entry in entries]
+    chosen = {one.row.id for one in selected}
+    wanted = {place for place, row in enumerate(tried.rows) if row.id in chosen}
     ticked: list[int] = []
-    left = set(docs)
+    left = set(range(len(tried.docs)))
 
-    def after(place: int) -> set[str]:
+    def after(place: int) -> set[int]:
         """The alerts that stay covered when the line at ``place`` is ticked too."""
-        return {owner[event_id] for event_id in left & hits[place]}
+        return tried.owners(left & hits[place])
 
     able = range(len(entries))
     anchor = (p for p in able if _names_program(entries[p]) and after(p) >= wanted)
@@ -271,7 +184,8 @@ def proposal(selected: Sequence[AlertDetail], rule: RuleRef, tried: Candidates) 
         # Which program alone would hide whatever else it is used for: say how, too.
         how = (p for name in _HOW for p in able if entries[p].field == name and after(p) >= wanted)
         ticked.extend([place for place in how if place not in ticked][:1])
-    return Draft(tuple(Condition(entry, place in ticked) for place, entry in enumerate(entries)))
+    lines = tuple(Condition(entry, place in ticked) for place, entry in enumerate(entries))
+    return Draft(lines, Scope((rule.rule_id,)))
 
 
 def _proposed(selected: Sequence[AlertDetail], rule: RuleRef) -> list[Entry]:
@@ -290,15 +204,15 @@ def _names_program(entry: Entry) -> bool:
     return entry.operator == "included" and any(part in entry.field for part in _IDENTITY)
 
 
-def fields_to_add(events: Sequence[Event], draft: Draft) -> list[tuple[str, str]]:
-    """Field and value of all that the events say and the draft has no line for."""
-    have = {one.entry.field for one in draft.conditions}
+def fields_to_add(events: Sequence[Event]) -> list[tuple[str, str]]:
+    """Fields to make a line of, each with its value: first those of the events, by name, then all
+    that ECS has, without one."""
     found: dict[str, str] = {}
     for event in events:
         for name, value in flatten(event.doc).items():
             listed = value if isinstance(value, list) else [value]
             texts = [one for one in listed if isinstance(one, str | int | float) and str(one)]
-            if name not in have and texts:
+            if texts:
                 text = str(texts[0])
                 found.setdefault(name, text.lower() if isinstance(texts[0], bool) else text)
-    return sorted(found.items())
+    return [*sorted(found.items()), *((name, "") for name in ecs.names() if name not in found)]
