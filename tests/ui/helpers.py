@@ -114,11 +114,13 @@ def row_of(case: Path, alert_id: str) -> AlertRow:
         reader.close()
 
 
-def add_alerts(case: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write alerts as the engine does: copies of one that is there, with some columns changed."""
+def add_alerts(case: Path, rows: Sequence[dict[str, Any]], like: str = "") -> None:
+    """Write alerts as the engine does: copies of one that is there, with some columns changed; of
+    the one whose id is ``like`` with its events."""
     db = connect(str(case))
     columns = [row[1] for row in db.execute("PRAGMA table_info(alert)")]
-    sample = dict(zip(columns, next(iter(db.execute("SELECT * FROM alert LIMIT 1"))), strict=True))
+    found = db.execute("SELECT * FROM alert WHERE ? IN ('', id) LIMIT 1", (like,))
+    sample = dict(zip(columns, next(iter(found)), strict=True))
     with transaction(db):
         for changed in rows:
             row = {**sample, **changed, "change": next_change(db)}
@@ -127,6 +129,12 @@ def add_alerts(case: Path, rows: Sequence[dict[str, Any]]) -> None:
                 f"INSERT OR REPLACE INTO alert ({', '.join(row)}) VALUES ({marks})",  # noqa: S608 - own columns
                 tuple(row.values()),
             )
+            if like:
+                db.execute(
+                    "INSERT INTO alert_event SELECT ?, stage, event_id FROM alert_event"
+                    " WHERE alert_id = ?",
+                    (row["id"], like),
+                )
     db.close()
 
 

@@ -7,10 +7,20 @@ from pathlib import Path
 
 import tomli
 
-from tests.ui.helpers import NOW, main_screen, press, row_of, screen_text, settled, until, write
+from tests.ui.helpers import (
+    NOW,
+    add_alerts,
+    main_screen,
+    press,
+    row_of,
+    screen_text,
+    settled,
+    until,
+    write,
+)
 from tests.ui.test_decide import toasts
 from triage.case.decide import Decisions
-from triage.exceptions import load_exceptions
+from triage.exceptions import load_exceptions, write_values
 from triage.ui.app import Console
 from triage.ui.draft import DAY
 from triage.ui.screens.exception import ExceptionEditor
@@ -38,8 +48,8 @@ async def test_the_whole_flow(console: Make, case: Path, tmp_path: Path) -> None
         await press(pilot, "j", "f")
         editor = await edit(app)
         text = screen_text(app)
-        assert "suppresses 9 of this rule's 13 alerts (8 open, 1 closed)" in text
-        assert "0 alerts of other rules" in text
+        assert "would have hidden 9 of 13 alerts (8 open, 1 closed), 0 of other rules" in text
+        assert "events that never alerted" in " ".join(text.split())
         assert "stays: 4 alerts" in text
         assert [one.entry.field for one in editor.draft.conditions if one.ticked] == [
             "process.hash.sha256",
@@ -48,15 +58,15 @@ async def test_the_whole_flow(console: Make, case: Path, tmp_path: Path) -> None
 
         # Without the parent the attack would be hidden, too: the preview says so at once.
         await press(pilot, "j", "j", "j", "j", "space")
-        assert "suppresses 10 of this rule's 13 alerts" in screen_text(app)
+        assert "would have hidden 10 of 13 alerts" in screen_text(app)
         await press(pilot, "space")
-        assert "suppresses 9 of this rule's 13 alerts" in screen_text(app)
+        assert "would have hidden 9 of 13 alerts" in screen_text(app)
 
         await press(pilot, "ctrl+s")
         assert "A reason is required." in screen_text(app)
         assert not (tmp_path / "exceptions").exists()
         await write(pilot, "nightly patch agent, CHG-4411")
-        await press(pilot, "enter", "ctrl+s")
+        await press(pilot, "enter")  # it was to be saved, and now it can be
         assert app.screen is main_screen(app)
         assert "8 alerts closed · u to undo" in toasts(app)
 
@@ -147,7 +157,7 @@ async def test_operators_values_scope_expiry_and_own_fields(console: Make, tmp_p
         editor = await edit(app)
         names = [one.entry.field for one in editor.draft.conditions]
         place = names.index("destination.ip")
-        await press(pilot, "g", *["j"] * place, "o", "o", "o", "o")
+        await press(pilot, "g", *["j"] * place, "o", "r")
         assert editor.draft.conditions[place].operator == "in range"
         await press(pilot, "enter", *["backspace"] * 3)
         await write(pilot, "0/24")
@@ -155,12 +165,13 @@ async def test_operators_values_scope_expiry_and_own_fields(console: Make, tmp_p
         assert editor.draft.conditions[place].saved.values == ("203.0.113.0/24",)
         assert editor.draft.conditions[place].ticked
         await press(pilot, *["j"] * (len(names) - place), "enter")  # add a field …
+        await write(pilot, "process.pid")
         await press(pilot, "enter")
         assert len(editor.draft.conditions) == len(names) + 1
         assert editor.draft.conditions[-1].added
         await press(pilot, "g", *["j"] * len(names), "x")
         assert len(editor.draft.conditions) == len(names)
-        await press(pilot, "j", "space", "j", "space", "j", "enter")
+        await press(pilot, "j", "space", "e", "j", "space", "4", "j", "enter")
         await write(pilot, "test range of the patch team")
         await press(pilot, "enter", "ctrl+s")
         path = tmp_path / "exceptions" / "shared.toml"
@@ -178,7 +189,7 @@ async def test_a_folder_that_can_not_be_written_is_said(console: Make, tmp_path:
         await settled(pilot)
         await press(pilot, "f", "ctrl+s")
         await write(pilot, "because")
-        await press(pilot, "enter", "ctrl+s")
+        await press(pilot, "enter")
         assert "Not saved" in screen_text(app)
         assert app.desk.store.counts.open == 16
 
@@ -192,9 +203,153 @@ async def test_an_undone_exception_that_was_removed_by_hand(
         await settled(pilot)
         await press(pilot, "f", "ctrl+s")
         await write(pilot, "because")
-        await press(pilot, "enter", "ctrl+s")
+        await press(pilot, "enter")
         [path] = listed.iterdir()
         path.write_text("")
         await press(pilot, "u")
         assert "no longer in" in toasts(app)
     assert Decisions(str(case), "jdoe", lambda: NOW).undo() is None
+
+
+async def test_escape_asks_before_it_drops_what_was_typed(console: Make, tmp_path: Path) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await press(pilot, "f", "escape")
+        assert app.screen is main_screen(app)  # nothing was changed: nothing to ask
+        await press(pilot, "f", "space", "escape")
+        assert "Nothing of this is saved yet" in screen_text(app)
+        await press(pilot, "n")
+        assert isinstance(app.screen, ExceptionEditor)
+        await press(pilot, "escape", "y")
+        assert app.screen is main_screen(app)
+        assert not (tmp_path / "exceptions").exists()
+
+
+async def test_every_operator_and_its_opposite(console: Make, tmp_path: Path) -> None:
+    write_values(tmp_path / "exceptions", "users.txt", "keyword", ["svc_patch", "svc_build"])
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await press(pilot, "j", "f")
+        editor = await edit(app)
+        place = [one.entry.field for one in editor.draft.conditions].index("user.name")
+        await press(pilot, "g", *["j"] * place)
+
+        def line() -> tuple[str, str]:
+            one = editor.draft.conditions[place]
+            return one.operator, one.value
+
+        value = line()[1]
+        for key, words, opposite in (
+            ("o", "is one of", "is none of"),
+            ("m", "matches", "matches not"),
+            ("e", "exists", "is missing"),
+            ("i", "is", "is not"),
+        ):
+            await press(pilot, "o", key)
+            assert editor.draft.conditions[place].operator == words
+            await press(pilot, "n")
+            assert editor.draft.conditions[place].operator == opposite
+            await press(pilot, "o", "n")
+            assert editor.draft.conditions[place].operator == words
+        assert line() == ("is", value)
+        await press(pilot, "o", "l", "enter")
+        assert line() == ("in list", "users.txt")
+        assert "users.txt (2 values)" in screen_text(app)
+        assert editor.draft.conditions[place].entry.listed == ("svc_patch", "svc_build")
+        await press(pilot, "o", "h")
+        assert line() == ("has", "name is svc_patch")
+        await press(pilot, "enter")
+        await write(pilot, " and domain exists")
+        await press(pilot, "enter")
+        inner = editor.draft.conditions[place].entry
+        assert [(one.field, one.type) for one in inner.entries] == [
+            ("name", "match"),
+            ("domain", "exists"),
+        ]
+        await press(pilot, "enter")
+        await write(pilot, " and nonsense")
+        await press(pilot, "enter")
+        assert "'nonsense' is no condition" in screen_text(app)
+        assert editor.draft.conditions[place].entry == inner
+
+
+async def test_a_field_is_found_by_a_few_letters_or_typed(console: Make) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await press(pilot, "f")
+        editor = await edit(app)
+        await press(pilot, "G", *["k"] * 3, "enter")
+        assert "Add a field" in screen_text(app)
+        await write(pilot, "dns.quest")
+        await press(pilot, "tab")
+        assert "dns.question." in screen_text(app)
+        await write(pilot, "registered")
+        await press(pilot, "enter")  # ECS has it, these events do not
+        await write(pilot, "contoso.example")
+        await press(pilot, "enter")
+        last = editor.draft.conditions[-1]
+        assert (last.entry.field, last.value) == (
+            "dns.question.registered_domain",
+            "contoso.example",
+        )
+        await press(pilot, "g", *["j"] * len(editor.draft.conditions), "enter")
+        await write(pilot, "vendor.own_field")
+        await press(pilot, "enter")
+        await write(pilot, "x")
+        await press(pilot, "enter")
+        assert editor.draft.conditions[-1].entry.field == "vendor.own_field"
+
+
+async def test_a_wider_scope_shows_what_it_hides_of_other_rules(
+    console: Make, tmp_path: Path
+) -> None:
+    app = console()
+    async with app.run_test(size=(120, 60)) as pilot:
+        await settled(pilot)
+        await press(pilot, "/")
+        await write(pilot, "host:ws-014")
+        await press(pilot, "enter", "f")
+        editor = await edit(app)
+        for place, one in enumerate(editor.draft.conditions):
+            if one.ticked != (one.entry.field == "host.name"):
+                await press(pilot, "g", *["j"] * place, "space")
+        host = next(one for one in editor.draft.conditions if one.ticked).value
+        await press(pilot, "g", *["j"] * (len(editor.draft.conditions) + 1), "enter")
+        assert "rules with the tag" in screen_text(app)
+        await press(pilot, "e")
+        await until(pilot, lambda: editor.found is not None and bool(editor.found.others))
+        text = " ".join(screen_text(app).split())
+        assert "every rule" in text
+        assert "it hides alerts of" in text
+        assert "also those that are written later" in text
+        assert editor.found
+        assert {row.host for row in editor.found.others} == {host}
+        await press(pilot, "ctrl+s")
+        await write(pilot, "to be rebuilt")
+        await press(pilot, "enter")
+        assert not list((tmp_path / "exceptions").glob("*.toml"))  # grave: it asks once more
+        await press(pilot, "ctrl+s")
+        [item] = load_exceptions(tmp_path / "exceptions").lists[0].items
+        assert (item.rules, item.tags) == ((), ())
+
+
+async def test_a_storm_is_decided_in_few_keys(console: Make, case: Path, tmp_path: Path) -> None:
+    """500 alerts of one cause: f, ^s, why, enter."""
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        patch = next(row for row in app.desk.store if row.user.endswith("svc_patch"))
+        storm = [f"storm-{number:03d}" for number in range(500)]
+        add_alerts(case, [{"id": one, "time": NOW} for one in storm], like=patch.id)
+        await until(pilot, lambda: app.desk.store.get(storm[-1]) is not None)
+        await press(pilot, "g", "f", "ctrl+s")
+        await write(pilot, "nightly patches, CHG-4411")
+        await press(pilot, "enter")
+        assert "509 alerts closed" in toasts(app)
+        await until(pilot, lambda: app.desk.store.counts.false_positive == 509)
+        assert len(load_exceptions(tmp_path / "exceptions").lists[0].items) == 1
+        await press(pilot, "u")
+        await until(pilot, lambda: app.desk.store.counts.false_positive == 0)

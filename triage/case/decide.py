@@ -108,6 +108,12 @@ class Decisions:
             entry = self._journal("except", exception, changes, at=at)
         return Done(entry, _ids(changes), tuple(one for one in ids if one in theirs))
 
+    def exception(self, change: dict[str, Any]) -> Done:
+        """Journal a change to an exception that closes no alert: ``what`` was done ("disabled",
+        "extended", "deleted" …) to the item ``name``, and what its undo needs."""
+        with transaction(self._db):
+            return Done(self._journal("exception", change, []), ())
+
     def tag(
         self, alert_ids: Iterable[str], add: Iterable[str] = (), remove: Iterable[str] = ()
     ) -> Done:

@@ -19,6 +19,7 @@ _ACTIONS = {
     "reopen": "opened again",
     "close": "closed",
     "except": "closed by an exception",
+    "exception": "changed an exception",
     "note": "wrote a note",
     "assign": "assigned",
     "tag": "tagged",
@@ -35,6 +36,8 @@ def told(entry: JournalEntry) -> str:
         return f"closed as {CLOSE_WORDS.get(str(detail.get('reason')), 'other')}"
     if entry.action == "except":
         return f"closed as false positive by the exception {str(detail.get('name', ''))!r}"
+    if entry.action == "exception":
+        return f"{detail.get('what', 'changed')} the exception {str(detail.get('name', ''))!r}"
     if entry.action in ("tick", "untick"):
         outcome = str(detail.get("outcome") or "done")
         word = OUTCOME_WORDS.get(outcome, outcome) if entry.action == "tick" else "unticked"

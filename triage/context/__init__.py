@@ -1,5 +1,6 @@
 """Around one alert: its process tree, its connections, what else happened on the host, and why."""
 
+from triage.context.backtest import Looked, backtest
 from triage.context.connections import Connection, connections, scope
 from triage.context.host_tree import Forest, host_tree
 from triage.context.related import WINDOW, Around, around, between, describe
@@ -17,6 +18,7 @@ __all__ = [
     "Connection",
     "DrillDown",
     "Forest",
+    "Looked",
     "MatchedTest",
     "ProcessNode",
     "Progress",
@@ -24,6 +26,7 @@ __all__ = [
     "Timeline",
     "Wanted",
     "around",
+    "backtest",
     "between",
     "connections",
     "describe",

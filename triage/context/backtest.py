@@ -47,28 +47,51 @@ def backtest(
         if rule.runnable and rule.rule_id in rule_ids
     ]
     matcher = Matcher([(rule, []) for rule in rules], processes=False)
-    blocks = case.connection.execute(
-        "SELECT source, format, first, last, events FROM block WHERE events > 0"
-        " ORDER BY max_time DESC"
-    ).fetchall()
-    total = sum(row[4] for row in blocks) or 1
-    seen = found = done = 0
+    parts = _parts(case)
+    total = sum(part.events for part in parts) or 1
+    seen = found = 0
     missing: list[str] = []
-    for source, format_, first, last, events in blocks:
-        path = told_path(source)
+    for part in parts:
         try:
-            for some in _slices(read(path, format_, first, last)):
-                touched = tuple(_touched(matcher, format_, some))
+            for some in _slices(read(part.source, part.format, part.first, part.last)):
+                touched = tuple(_touched(matcher, part.format, some))
                 seen, found = seen + len(some), found + len(touched)
-                share = min(1.0, max(seen, done) / total)
-                yield Looked(touched, seen, share, False, tuple(missing))
+                yield Looked(touched, seen, min(1.0, seen / total), False, tuple(missing))
                 if seen >= MAX_EVENTS or found >= MAX_TOUCHED:
-                    yield Looked((), seen, share, False, tuple(missing))
                     return
         except (OSError, TriageError) as error:
-            missing.append(f"{path}: {error}")
-        done += events
-    yield Looked((), seen, 1.0, True, tuple(dict.fromkeys(missing)))
+            missing.append(f"{part.source}: {error}")
+    yield Looked((), seen, 1.0, True, tuple(missing))
+
+
+@dataclass(slots=True)
+class _Part:
+    """Records of a log that are read in one go."""
+
+    source: str
+    format: str
+    first: int
+    last: int
+    events: int
+
+
+def _parts(case: CaseReader) -> list[_Part]:
+    """What was read, the newest first; an EVTX file in one, since it is read from its beginning."""
+    parts: dict[object, _Part] = {}
+    for source, format_, first, last, events in case.connection.execute(
+        "SELECT source, format, first, last, events FROM block WHERE events > 0"
+        " ORDER BY max_time DESC"
+    ):
+        known = parts.get(source) if format_ == "evtx" else None
+        if known is None:
+            path = told_path(source)
+            parts[source if format_ == "evtx" else (source, first)] = _Part(
+                path, format_, first, last, events
+            )
+        else:
+            known.first, known.last = min(first, known.first), max(last, known.last)
+            known.events += events
+    return list(parts.values())
 
 
 def _slices(records: Iterable[tuple[int, bytes]]) -> Iterator[list[bytes]]:

@@ -37,11 +37,13 @@ from triage.exceptions._model import (
 )
 from triage.exceptions._splunk import splunk_macro
 from triage.exceptions._suggest import suggest
+from triage.exceptions._text import item_text
 from triage.exceptions._values import FOLDER, network, read_values, value_lists
 from triage.exceptions._write import (
     append_item,
     append_items,
     change_item,
+    read_item,
     remove_item,
     restore_item,
     write_values,
@@ -63,9 +65,11 @@ __all__ = [
     "conflicts",
     "file_name",
     "item_matches",
+    "item_text",
     "kibana_lines",
     "load_exceptions",
     "network",
+    "read_item",
     "read_kibana",
     "read_values",
     "remove_item",

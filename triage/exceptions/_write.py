@@ -105,6 +105,19 @@ def remove_item(path: Path, item_id: str) -> str:
     return text
 
 
+def read_item(folder: Path, text: str) -> Item:
+    """The one item that TOML text holds, for lists in ``folder``; TriageError, with the line,
+    where it can not be used."""
+    path = folder / "exception.toml"
+    found, problems = read_list(path, _encoded(path, text), lambda id_: read_values(folder, id_))
+    for problem in problems:
+        if problem.severity == "error":
+            raise TriageError(f"line {problem.line}: {problem.message}")
+    if len(found.items) != 1:
+        raise TriageError("it has to be one [[item]]")
+    return found.items[0]
+
+
 def write_values(folder: Path, list_id: str, kind: str, values: Iterable[str]) -> int:
     """Write a value list, one value a line, in the place of one of that id; how many values.
 

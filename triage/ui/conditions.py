@@ -85,14 +85,14 @@ class Condition:
         """The line with an operator of OPERATORS, ticked; its value stays as far as it can."""
         kind, sign = OPERATORS[words]
         old = self.entry
-        if kind == "nested" and old.type != "nested":
-            # What the field stands in, with this one condition on it.
-            outer, _, name = old.field.rpartition(".")
-            inner = Entry(name, "match_any" if len(old.values) > 1 else "match", old.values)
-            return replace(self, entry=Entry(outer, kind, (), sign, (inner,)), ticked=True)
         values = old.values
         if old.type == "list" and kind not in ("list", "exists"):
             values = old.listed[:1] or values
+        if kind == "nested" and old.type != "nested":
+            # What the field stands in, with this one condition on it.
+            outer, _, name = old.field.rpartition(".")
+            inner = Entry(name, "match_any" if len(values) > 1 else "match", values)
+            return replace(self, entry=Entry(outer, kind, (), sign, (inner,)), ticked=True)
         if kind in ("match", "wildcard") and len(values) > 1:
             values = values[:1]
         return replace(self, entry=Entry(old.field, kind, values, sign), ticked=True)

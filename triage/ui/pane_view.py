@@ -61,7 +61,10 @@ class PaneView(LinesView):
             self.settled = self._generation
             self.show((), keep=False)
             return
-        self._timer = self.set_timer(0.001 if at_once else _DEBOUNCE, self._load)
+        # Not a very short timer: Textual loses one that a busy machine makes late from the start.
+        self._timer = None if at_once else self.set_timer(_DEBOUNCE, self._load)
+        if at_once:
+            self._load()
 
     def toggle(self, key: str) -> None:
         """Unfold what was folded, or the other way round."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -20,6 +20,8 @@ from triage.exceptions import Entry, Item, compile_item
 from triage.fields import Doc, values
 from triage.ui.draft import Draft, Scope
 
+_MANY = 100  # events that never alerted: from here on they are worth a warning
+_FEW_LITERALS = 4  # a pattern that says less is true of nearly anything
 MAX_ALERTS = 5_000  # of a rule, and of all others, that an exception is tried on: the newest
 
 
@@ -121,6 +123,11 @@ class LogEvents:
                     self._known.add(id_)
                     self._masks.add(doc)
 
+    def fail(self, reason: str) -> None:
+        """Note why no more can be read."""
+        with self._lock:
+            self.looked = replace(self.looked, missing=(*self.looked.missing, reason))
+
     def silent(self, entries: Sequence[Entry]) -> int:
         """How many events that never alerted all entries are true of."""
         with self._lock:
@@ -205,9 +212,7 @@ def own_alerts(case: CaseReader, rule_id: str) -> tuple[Alerts, bool]:
     return Alerts(found), False
 
 
-def other_alerts(
-    case: CaseReader, wanted: Callable[[str], bool]
-) -> Iterator[tuple[str, Alerts]]:
+def other_alerts(case: CaseReader, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Alerts]]:
     """The newest alerts of each of the other rules that are ``wanted``, by rule id."""
     left = MAX_ALERTS
     for rule in case.rules():
@@ -238,3 +243,47 @@ def tags_of(doc: Doc) -> frozenset[str]:
 def scope_of(scope: Scope, tags: dict[str, frozenset[str]]) -> frozenset[str]:
     """The ids of the rules that a scope takes in."""
     return frozenset(id_ for id_, own in tags.items() if scope.covers(id_, own))
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Why an exception may hide more than is meant."""
+
+    text: str
+    grave: bool = False  # it has to be saved twice
+
+
+def cautions(draft: Draft, found: Preview) -> list[Caution]:
+    """What to think of before saving, the gravest first."""
+    told: list[Caution] = []
+    entries = draft.ticked
+    true = sum(row.close_reason == "true_positive" for row in (*found.suppressed, *found.others))
+    if true:
+        told.append(Caution(f"{true} of them somebody closed as a true positive", grave=True))
+    if entries and all(_says_little(entry) for entry in entries):
+        text = "no line says what is there: it is true of every event that lacks the field"
+        told.append(Caution(text, grave=True))
+    if found.wide and entries:
+        share = f"more than half of the rule's alerts: {len(found.suppressed)} of {found.total}"
+        lacks = "" if draft.has_identity else ", and no program is named by hash or path"
+        told.append(Caution(share + lacks, grave=not draft.has_identity))
+    if found.others:
+        rules = {row.rule_id for row in found.others}
+        names = ", ".join(dict.fromkeys(row.rule_name for row in found.others[:3]))
+        told.append(Caution(f"it hides alerts of {len(rules)} other rules, too: {names}"))
+    if draft.scope.every_rule and entries:
+        text = "it is for every rule, also those that are written later"
+        lacks = "" if draft.has_identity else ", and names no program by hash or path"
+        told.append(Caution(text + lacks, grave=not draft.has_identity))
+    if found.silent and found.silent >= max(_MANY, 10 * len(found.suppressed)):
+        told.append(Caution(f"too wide? {found.silent:,} events that never alerted match it, too"))
+    told += [
+        Caution(f"{entry.field}: the pattern {entry.values[0]!r} says next to nothing")
+        for entry in entries
+        if entry.type == "wildcard" and len(entry.values[0].strip("*?")) < _FEW_LITERALS
+    ]
+    return sorted(told, key=lambda one: not one.grave)
+
+
+def _says_little(entry: Entry) -> bool:
+    return entry.operator == "excluded" or entry.type == "exists"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import apsw
 
 from triage.case.decide import Done, Overtaken
-from triage.case.model import CLOSE_REASONS, AlertRow, JournalEntry
+from triage.case.model import CLOSE_REASONS, AlertRow
 from triage.case.words import CLOSE_WORDS, told
 from triage.errors import TriageError
-from triage.exceptions import remove_item
+from triage.ui import lists
 from triage.ui.desk import Desk
 from triage.ui.format import clock_time, plural
 from triage.ui.lines import BLANK, Line, line
@@ -183,7 +182,7 @@ class DecidingScreen(ConsoleScreen):
             return
         try:
             undone = self.desk.decisions.undo()
-            removed = self._take_back_exception(undone.entry) if undone else ""
+            removed = lists.take_back(undone.entry) if undone else ""
         except (TriageError, apsw.Error) as error:
             self.say(f"not undone: {error}", "error")
             return
@@ -194,15 +193,6 @@ class DecidingScreen(ConsoleScreen):
             left = f"; {kept} changed since, and left so" if undone.kept else ""
             self.say(f"undone: {told(undone.entry)}{removed}{left}")
             self.decided()
-
-    @staticmethod
-    def _take_back_exception(entry: JournalEntry) -> str:
-        if entry.action != "except":
-            return ""
-        path, item_id = str(entry.detail.get("path", "")), str(entry.detail.get("item_id", ""))
-        if remove_item(Path(path), item_id):
-            return f"; the exception is out of {Path(path).name} again"
-        return f"; the exception was no longer in {Path(path).name}"
 
     def action_alert_false_positive(self) -> None:
         rows = self.targets()

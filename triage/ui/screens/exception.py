@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,42 +15,46 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.worker import Worker, get_current_worker
 
+from triage import times
+from triage.case.exceptions import rule_tags
 from triage.case.model import AlertDetail, AlertRow
+from triage.context import backtest
 from triage.errors import TriageError
-from triage.exceptions import (
-    Entry,
-    ExceptionList,
-    Item,
-    append_item,
-    file_name,
-    remove_item,
-)
+from triage.exceptions import Entry, ExceptionList, Item, file_name, value_lists
 from triage.text import clean
-from triage.ui import keys
+from triage.ui import keys, lists
 from triage.ui.bars import Bar, KeyBar, Segment
+from triage.ui.conditions import OPERATOR_KEYS, OPERATORS, Condition, list_entry
 from triage.ui.desk import Desk
-from triage.ui.draft import (
-    EXPIRIES,
-    Candidates,
-    Condition,
-    Draft,
-    Preview,
-    RuleRef,
-    candidates,
-    fields_to_add,
-    preview,
-    proposal,
-)
+from triage.ui.draft import DAY, EXPIRY, Draft, RuleRef, Scope
 from triage.ui.format import plural
 from triage.ui.inputs import TextInput
 from triage.ui.lines import Item as LineItem
 from triage.ui.lines import Line, line
 from triage.ui.lines_view import LinesView
+from triage.ui.proposal import fields_to_add, proposal
 from triage.ui.screens.dialogs import Choice, Option
-from triage.ui.screens.exception_lines import editor_lines, summary
+from triage.ui.screens.exception_lines import editor_lines, scope_words, summary
+from triage.ui.screens.pick import Pick
+from triage.ui.trial import (
+    Alerts,
+    LogEvents,
+    Preview,
+    Trial,
+    alerted_events,
+    cautions,
+    other_alerts,
+    own_alerts,
+    scope_of,
+)
 
 _DEBOUNCE = 0.15  # seconds after the last key
+_SAY_EVERY = 0.5  # seconds between two words of the thread that reads logs
+_BREATH = 0.001  # seconds that thread leaves to the screen after each slice
+_EXPIRIES = (("1", "7 days", 7), ("2", "30 days", 30), ("3", "90 days", 90),
+             ("4", "180 days", 180), ("5", "a year", 365))  # fmt: skip
 
 
 class ExceptionEditor(Screen[str]):
@@ -62,10 +67,24 @@ class ExceptionEditor(Screen[str]):
         """The alerts to try the exception on are read, and a first draft is made."""
 
         def __init__(
-            self, draft: Draft, tried: Candidates, rule: RuleRef, selected: Sequence[AlertDetail]
+            self, draft: Draft, trial: Trial, rule: RuleRef, selected: Sequence[AlertDetail]
         ) -> None:
             super().__init__()
-            self.draft, self.tried, self.rule, self.selected = draft, tried, rule, selected
+            self.draft, self.trial, self.rule, self.selected = draft, trial, rule, selected
+
+    class Widened(Message):
+        """The alerts of other rules are read."""
+
+        def __init__(self, others: dict[str, Alerts]) -> None:
+            super().__init__()
+            self.others = others
+
+    class Read(Message):
+        """More of the logs is read; ``done`` where nothing more is."""
+
+        def __init__(self, logs: LogEvents, done: bool) -> None:
+            super().__init__()
+            self.logs, self.done = logs, done
 
     class Previewed(Message):
         """A preview is made."""
@@ -81,31 +100,40 @@ class ExceptionEditor(Screen[str]):
             super().__init__()
             self.reason = reason
 
-    def __init__(self, desk: Desk, rows: Sequence[AlertRow]) -> None:
+    def __init__(self, desk: Desk, rows: Sequence[AlertRow] = (), item: Item | None = None) -> None:
+        """An exception of these alerts, all of one rule; or ``item``, an exception there is."""
         super().__init__()
         self._desk = desk
         self._rows = tuple(rows)
-        self.draft = Draft(())
+        self._item = item
+        self._seen = desk.seen
+        self.draft = self._begun = Draft(())
         self.found: Preview | None = None
-        self._tried: Candidates | None = None
+        self._trial: Trial | None = None
         self._rule: RuleRef | None = None
         self._selected: Sequence[AlertDetail] = ()
         self._generation = 0
         self._shown_generation = 0
         self._timer: Timer | None = None
+        self._reading: Worker[None] | None = None
         self._editing: LineItem | None = None
-        self._warned: Draft | None = None  # the wide draft whose number the analyst was told
+        self._saving = False  # ^s was pressed, and the reason is asked for
+        self._warned: Draft | None = None  # what grave cautions were told of
         self._hint = ""
 
     @property
     def settled(self) -> bool:
-        """The preview shown is that of the draft shown."""
-        return self.found is not None and self._generation == self._shown_generation
+        """The preview shown is that of the draft shown, on all logs."""
+        shown = self.found is not None and self._generation == self._shown_generation
+        return bool(self._hint and not self.draft.conditions) or (shown and self._reading is None)
 
     def compose(self) -> ComposeResult:
         view = LinesView(id="editor", classes="box")
-        name = clean(self._rows[0].rule_name, 120)
-        view.border_title = Content(f"False positive → exception for “{name}”")
+        if self._item is not None:
+            title = f"Exception “{clean(self._item.name, 100)}”"
+        else:
+            title = f"False positive → exception for “{clean(self._rows[0].rule_name, 120)}”"
+        view.border_title = Content(title)
         yield view
         yield Bar(id="hint")
         with Horizontal(id="ask"):
@@ -114,7 +142,6 @@ class ExceptionEditor(Screen[str]):
         yield KeyBar(keys.footer(["editor"]))
 
     def on_mount(self) -> None:
-        self._seen = self._desk.seen  # what is tried below is the case as of now
         self._view.focus()
         self._show()
         self.run_worker(self._load, thread=True, group="load")
@@ -128,44 +155,125 @@ class ExceptionEditor(Screen[str]):
     def _load(self) -> None:
         try:
             case = self._desk.readers.here()
+            tags = {id_: frozenset(own) for id_, own in rule_tags(case).items()}
             selected = [one for row in self._rows if (one := case.alert(row.id)) is not None]
-            rule_id = self._rows[0].rule_id
-            path = next((one.path for one in case.rules() if one.rule_id == rule_id), "")
-            tried = candidates(case, rule_id)
+            if self._item is not None:
+                rule_id = self._item.rules[0] if self._item.rules else ""
+            else:
+                rule_id = self._rows[0].rule_id
+            state = next((one for one in case.rules() if one.rule_id == rule_id), None)
+            path = state.path if state else ""
+            own, cut = own_alerts(case, rule_id)
         except (apsw.Error, TriageError) as error:
             self.post_message(self.Failed(str(error)))
             return
-        if not selected:
+        trial = Trial(own, cut, {}, tags)
+        if self._item is not None:
+            name = state.name if state else rule_id
+            rule = RuleRef(rule_id, name, path, tuple(sorted(tags.get(rule_id, ()))), ())
+            self.post_message(self.Ready(Draft.of(self._item), trial, rule, ()))
+        elif selected:
+            rule = RuleRef.of(selected[0], path)
+            tags.setdefault(rule.rule_id, frozenset(rule.tags))
+            draft = replace(proposal(selected, rule, own), expire_time=self._desk.clock() + EXPIRY)
+            self.post_message(self.Ready(draft, trial, rule, selected))
+        else:
             self.post_message(self.Failed("the alert is no longer in the case"))
-            return
-        rule = RuleRef.of(selected[0], path)
-        draft = proposal(selected, rule, tried)
-        self.post_message(self.Ready(draft, tried, rule, selected))
 
     def on_exception_editor_ready(self, message: Ready) -> None:
-        self.draft, self._tried, self._rule = message.draft, message.tried, message.rule
+        self.draft = self._begun = message.draft
+        self._trial, self._rule = message.trial, message.rule
         self._selected = message.selected
+        self._look()
         self._try(at_once=True)
 
     def on_exception_editor_failed(self, message: Failed) -> None:
         self._hint = f"This could not be read: {message.reason}"
         self._show()
 
+    def _look(self) -> None:
+        """Read the alerts and the log events that the draft's scope takes in."""
+        trial, rule, scope = self._trial, self._rule, self.draft.scope
+        if trial is None or rule is None:
+            return
+        rule_ids = scope_of(scope, trial.tags) | ({rule.rule_id} if scope.every_rule else set())
+        if rule_ids - {rule.rule_id} - trial.others.keys():
+            self.run_worker(
+                lambda: self._read_others(rule_ids - {rule.rule_id}), thread=True, group="others",
+                exclusive=True,
+            )  # fmt: skip
+        trial.logs = None
+        self._reading = self.run_worker(
+            lambda: self._read_logs(rule_ids), thread=True, group="logs", exclusive=True
+        )
+
+    def _read_others(self, rule_ids: frozenset[str]) -> None:
+        try:
+            others = dict(other_alerts(self._desk.readers.here(), rule_ids.__contains__))
+        except (apsw.Error, TriageError) as error:
+            self.post_message(self.Failed(str(error)))
+            return
+        self.post_message(self.Widened(others))
+
+    def _read_logs(self, rule_ids: frozenset[str]) -> None:
+        worker: Worker[None] = get_current_worker()
+        said = time.monotonic()
+        logs = LogEvents(frozenset())
+        try:
+            case = self._desk.readers.here()
+            logs = LogEvents(alerted_events(case, rule_ids))
+            paths = [one.path for one in case.rules() if one.rule_id in rule_ids]
+            for looked in backtest(case, paths, rule_ids):
+                if worker.is_cancelled:
+                    return
+                logs.take(looked)
+                time.sleep(_BREATH)
+                if time.monotonic() - said > _SAY_EVERY:
+                    said = time.monotonic()
+                    self.post_message(self.Read(logs, False))
+        except (apsw.Error, TriageError, OSError) as error:
+            logs.fail(str(error))
+        if not worker.is_cancelled:
+            self.post_message(self.Read(logs, True))
+
+    def on_exception_editor_widened(self, message: Widened) -> None:
+        if self._trial is not None:
+            self._trial.others = message.others
+            self._try(at_once=True)
+
+    def on_exception_editor_read(self, message: Read) -> None:
+        if self._trial is None or self._reading is None:
+            return
+        self._trial.logs = message.logs
+        if message.done:
+            self._reading = None
+        self._try(at_once=True)
+
+    def action_editor_stop(self) -> None:
+        """Read no more of the logs."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+            self._show()
+
     def _try(self, at_once: bool = False) -> None:
         """Preview the draft, a little after the last key; older previews are dropped."""
         self._generation += 1
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(0.001 if at_once else _DEBOUNCE, self._preview)
+        # Not a very short timer: Textual loses one that a busy machine makes late from the start.
+        self._timer = None if at_once else self.set_timer(_DEBOUNCE, self._preview)
+        if at_once:
+            self._preview()
         self._show()
 
     def _preview(self) -> None:
-        generation, draft, tried = self._generation, self.draft, self._tried
-        if tried is None:
+        generation, draft, trial, rule = self._generation, self.draft, self._trial, self._rule
+        if trial is None or rule is None:
             return
 
         def work() -> None:
-            self.post_message(self.Previewed(generation, preview(draft, tried)))
+            self.post_message(self.Previewed(generation, trial.preview(draft, rule.rule_id)))
 
         self.run_worker(work, thread=True, exclusive=True, group="preview")
 
@@ -179,10 +287,12 @@ class ExceptionEditor(Screen[str]):
 
     @property
     def _path(self) -> Path | None:
+        if self._item is not None:
+            return Path(self._item.path)
         if self._rule is None:
             return None
-        name = "shared.toml" if self.draft.every_rule else file_name(self._rule)
-        return self._desk.exceptions / name
+        own = self.draft.scope.rules == (self._rule.rule_id,)
+        return self._desk.exceptions / (file_name(self._rule) if own else "shared.toml")
 
     def _show(self) -> None:
         width = max(40, self.size.width - 5)  # frame, padding, scrollbar
@@ -191,7 +301,15 @@ class ExceptionEditor(Screen[str]):
             lines.append(line(("reading the rule's alerts …", "dim")))
         else:
             lines += editor_lines(
-                self.draft, self.found, self._path, self._desk.who, self._desk.clock(), width
+                self.draft,
+                self.found,
+                self._rule,
+                path=self._path,
+                new=self._item is None,
+                who=self._desk.who,
+                now=self._desk.clock(),
+                reading=self._reading is not None,
+                width=width,
             )
         self._view.show(lines)
         hint = self.query_one("#hint", Bar)
@@ -206,10 +324,17 @@ class ExceptionEditor(Screen[str]):
     # Editing --------------------------------------------------------------------------------------
 
     def _change(self, draft: Draft) -> None:
+        again = draft.scope != self.draft.scope
         self.draft = draft
         self._hint = ""
         self._warned = None
+        if again:
+            self._look()
         self._try()
+
+    def _say(self, hint: str) -> None:
+        self._hint = hint
+        self._show()
 
     def _condition(self) -> tuple[int, Condition] | None:
         item = self._view.item
@@ -218,29 +343,120 @@ class ExceptionEditor(Screen[str]):
         return int(item.value), self.draft.conditions[int(item.value)]
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
-        """Enter edits, space ticks or changes; on the other lines both do what there is to do."""
+        """Enter edits, space ticks; on the other lines both do what there is to do."""
         item = message.item
         if item.kind == "condition":
             place = int(item.value)
             one = self.draft.conditions[place]
-            if message.gesture == "tick" or one.entry.type in ("exists", "nested"):
+            if message.gesture == "tick" or not one.has_value:
                 self._change(self.draft.change(place, replace(one, ticked=not one.ticked)))
+            elif one.entry.type == "list":
+                self._choose_list(place, one, one.operator)
             else:
                 self._ask(item, f"{one.entry.field} {one.operator}", one.value)
         elif item.kind == "scope":
-            self._change(replace(self.draft, every_rule=not self.draft.every_rule))
+            self._choose_scope()
         elif item.kind == "expires":
-            place = EXPIRIES.index(self.draft.expiry)
-            self._change(replace(self.draft, expiry=EXPIRIES[(place + 1) % len(EXPIRIES)]))
+            self._choose_expiry()
         elif item.kind == "reason":
             self._ask(item, "Why is this benign?", self.draft.reason)
+        elif item.kind == "name":
+            self._ask(item, "Name", self.draft.name)
         elif item.kind == "add":
             self._add()
 
     def action_editor_operator(self) -> None:
+        found = self._condition()
+        if found is None:
+            return
+        place, one = found
+        opposite = one.entry.operator == "excluded"
+        words = one.choices()
+        options = [
+            Option(key, _opposite(name) if opposite else name, name)
+            for key, name in OPERATOR_KEYS.items()
+            if name in words
+        ]
+        options.append(Option("n", "the opposite of it", "not"))
+
+        def chosen(name: str | None) -> None:
+            if name == "not":
+                self._change(self.draft.change(place, one.negated()))
+            elif name:
+                wanted = _opposite(name) if opposite else name
+                if name == "in list":
+                    self._choose_list(place, one, wanted)
+                else:
+                    self._change(self.draft.change(place, one.with_operator(wanted)))
+
+        self.app.push_screen(Choice(f"{one.entry.field} …", options), chosen)
+
+    def action_editor_negate(self) -> None:
         if found := self._condition():
-            place, one = found
-            self._change(self.draft.change(place, one.next_operator()))
+            self._change(self.draft.change(found[0], found[1].negated()))
+
+    def _choose_list(self, place: int, one: Condition, words: str) -> None:
+        folder = self._desk.exceptions
+        names = value_lists(folder)
+        if not names:
+            self._say(
+                "There is no value list yet: put one value a line into a file in"
+                f" {folder / 'values'}, or use triage exceptions import --value-list."
+            )
+            return
+
+        def chosen(name: str | None) -> None:
+            if not name:
+                return
+            try:
+                entry = list_entry(one.entry.field, OPERATORS[words][1], folder, name)
+            except TriageError as error:
+                self._say(str(error))
+                return
+            self._change(self.draft.change(place, replace(one, entry=entry, ticked=True)))
+
+        options = [(name, "") for name in names]
+        self.app.push_screen(Pick(f"{one.entry.field} {words} …", options, "a list"), chosen)
+
+    def _choose_scope(self) -> None:
+        rule = self._rule
+        if rule is None:
+            return
+        own = Scope((rule.rule_id,)) if rule.rule_id else self._begun.scope
+        found = [own, *(Scope((), (tag,)) for tag in rule.tags), Scope()]
+        if self._begun.scope not in found:
+            found.insert(0, self._begun.scope)
+        options = [
+            Option(
+                "e" if scope.every_rule else "t" if scope == own else str(place) * (place < 10),
+                scope_words(scope, rule),
+                str(place),
+            )
+            for place, scope in enumerate(found)
+        ]
+
+        def chosen(place: str | None) -> None:
+            if place:
+                self._change(replace(self.draft, scope=found[int(place)]))
+
+        self.app.push_screen(Choice("For …", options), chosen)
+
+    def _choose_expiry(self) -> None:
+        options = [Option(key, words, str(days)) for key, words, days in _EXPIRIES]
+        options += [Option("n", "never", "never"), Option("d", "a day …", "day")]
+
+        def chosen(answer: str | None) -> None:
+            if answer == "day":
+                end = self.draft.expire_time
+                told = times.iso(end)[:10] if end is not None else ""
+                self._ask(LineItem("expires", "expires"), "Until which day (2026-12-31)?", told)
+            elif answer == "never":
+                self._change(replace(self.draft, expire_time=None))
+            elif answer:
+                end = self._desk.clock() + int(answer) * DAY
+                self._change(replace(self.draft, expire_time=end))
+
+        self.app.push_screen(Choice("Expires in …", options), chosen)
 
     def action_editor_delete(self) -> None:
         if found := self._condition():
@@ -270,15 +486,38 @@ class ExceptionEditor(Screen[str]):
         self._leave_field()
         if item is None:
             return
+        text = event.value.strip()
         if item.kind == "reason":
-            self._change(replace(self.draft, reason=event.value.strip()))
-            return
-        place = int(item.value)
+            self._change(replace(self.draft, reason=text))
+            if self._saving and text:
+                self.action_editor_save()
+        elif item.kind == "name":
+            self._change(replace(self.draft, name=text))
+        elif item.kind == "expires":
+            self._expire_on(text)
+        elif item.kind == "new":
+            if text:
+                self._change(self.draft.add(Entry(item.key, "match", (event.value,))))
+        else:
+            self._set_value(int(item.value), event.value)
+
+    def _expire_on(self, text: str) -> None:
+        end = times.parse(f"{text}T00:00:00Z")
+        if end is None or end <= self._desk.clock():
+            self._say(f"{text!r} is no day to come; write it like 2026-12-31")
+        else:
+            self._change(replace(self.draft, expire_time=end))
+
+    def _set_value(self, place: int, text: str) -> None:
         one = self.draft.conditions[place]
-        changed = one.with_value(event.value)
-        if not one.value.isprintable() and one.operator == "is":
+        try:
+            changed = one.with_value(text)
+        except ValueError as error:
+            self._say(str(error))
+            return
+        if not one.value.isprintable() and one.entry.type == "match":
             changed = replace(changed, entry=replace(changed.entry, type="wildcard"))
-        self._change(self.draft.change(place, replace(changed, ticked=True)))
+        self._change(self.draft.change(place, changed))
 
     def _leave_field(self) -> None:
         self.remove_class("-editing")
@@ -286,48 +525,58 @@ class ExceptionEditor(Screen[str]):
 
     def _add(self) -> None:
         events = [matched.event for alert in self._selected for matched in alert.matched]
-        fields = fields_to_add(events, self.draft)
-        options = [
-            Option("", name, str(at), clean(value, 60)) for at, (name, value) in enumerate(fields)
-        ]
+        fields = dict(fields_to_add(events))
 
-        def added(chosen: str | None) -> None:
-            if chosen:
-                name, value = fields[int(chosen)]
-                self._change(self.draft.add(Entry(name, "match", (value,))))
+        def added(name: str | None) -> None:
+            if not name:
+                return
+            if fields.get(name):
+                self._change(self.draft.add(Entry(name, "match", (fields[name],))))
+            else:
+                self._ask(LineItem("new", name), f"{name} is", "")
 
-        self.app.push_screen(Choice("Add a field", options), added)
+        options = [(name, clean(value, 60)) for name, value in fields.items()]
+        self.app.push_screen(
+            Pick("Add a field", options, "a few letters of it, ⏎ takes it", free=True), added
+        )
 
     def action_editor_cancel(self) -> None:
         if self.has_class("-editing"):
             self._editing = None
+            self._saving = False
             self._leave_field()
-        else:
+        elif self.draft == self._begun:
             self.dismiss("")
+        else:
+            options = [Option("y", "drop it", "y"), Option("n", "go on with it", "n")]
+
+            def answered(answer: str | None) -> None:
+                if answer == "y":
+                    self.dismiss("")
+
+            self.app.push_screen(Choice("Nothing of this is saved yet", options), answered)
 
     # Saving ---------------------------------------------------------------------------------------
 
     def action_editor_save(self) -> None:
         if self._editing is not None and self._editing.kind == "reason":
             # ^s from the reason's own field: what stands there is the reason.
-            self.draft = replace(
-                self.draft, reason=self.query_one("#value", TextInput).value.strip()
-            )
+            text = self.query_one("#value", TextInput).value.strip()
+            self.draft = replace(self.draft, reason=text)
             self._editing = None
             self._leave_field()
-        if self._tried is None or self._rule is None or self._path is None:
+        self._saving = False
+        if self._trial is None or self._rule is None or self._path is None:
             return
-        found = preview(self.draft, self._tried)  # of what is saved, not of what was last shown
-        problem = self._problem(found)
-        if problem:
-            self._hint = problem
-            self._show()
+        # Of what is saved, not of what was last shown.
+        found = self._trial.preview(self.draft, self._rule.rule_id)
+        if problem := self._problem(found):
+            self._say(problem)
             return
         try:
             told = self._save(self._rule, self._path, found)
         except (TriageError, apsw.Error, OSError) as error:
-            self._hint = f"Not saved: {error}"
-            self._show()
+            self._say(f"Not saved: {error}")
             return
         self.dismiss(told)
 
@@ -339,48 +588,60 @@ class ExceptionEditor(Screen[str]):
             return "Tick at least one line: an exception without any would hide everything."
         if not self.draft.reason:
             self._ask(LineItem("reason", "reason"), "Why is this benign?", "")
+            self._saving = True
             return "A reason is required."
-        if found.wide and not self.draft.has_identity and self._warned != self.draft:
+        grave = [one.text for one in cautions(self.draft, found) if one.grave]
+        if grave and self._warned != self.draft:
             self._warned = self.draft
-            return (
-                f"It hides {len(found.suppressed)} of the rule's {found.total} alerts and names no"
-                " program. ^s again saves it."
-            )
+            hides = f"It hides {len(found.suppressed)} of the rule's {found.total} alerts"
+            return f"{hides}; {grave[0]}. ^s again saves it."
         return ""
 
     def _save(self, rule: RuleRef, path: Path, found: Preview) -> str:
         now = self._desk.clock()
-        shared = self.draft.every_rule
+        draft = self.draft
         item = Item(
             item_id=str(uuid.uuid4()),
-            name=self.draft.reason[:80],
-            entries=self.draft.ticked,
-            comment=self.draft.reason,
-            rules=() if shared else (rule.rule_id,),
+            name=draft.name or draft.reason[:80],
+            entries=draft.ticked,
+            comment=draft.reason,
+            rules=draft.scope.rules,
+            tags=draft.scope.tags,
             created_at=now,
             created_by=self._desk.who,
-            expire_time=None if self.draft.expiry is None else now + self.draft.expiry,
+            expire_time=draft.expire_time,
         )
-        meta = ExceptionList(
-            list_id=path.stem,
-            name="Exceptions of all rules" if shared else f"Exceptions of {rule.name}",
-            type="detection" if shared else "rule_default",
-        )
-        append_item(path, meta, item)
         chosen = {row.id for row in self._rows}
         closing = [
             row.id
-            for row in found.suppressed
+            for row in (*found.suppressed, *found.others)
             if row.status == "open" or (row.status == "acknowledged" and row.id in chosen)
         ]
-        detail = {
-            "path": str(path), "item_id": item.item_id, "name": item.name, "reason": item.comment,
-        }  # fmt: skip
-        try:
-            done = self._desk.decisions.except_(closing, detail, self._seen)
-        except (TriageError, apsw.Error):
-            remove_item(path, item.item_id)  # both or neither
-            raise
+        old = self._item
+        if old is not None:
+            item = replace(
+                old,
+                name=item.name,
+                entries=item.entries,
+                comment=item.comment,
+                rules=item.rules,
+                tags=item.tags,
+                expire_time=item.expire_time,
+            )
+            done = lists.change(self._desk, old, item, "changed", closing, self._seen)
+        else:
+            own = draft.scope.rules == (rule.rule_id,)
+            meta = ExceptionList(
+                list_id=path.stem,
+                name=f"Exceptions of {rule.name}" if own else "Exceptions of several rules",
+                type="rule_default" if own else "detection",
+            )
+            done = lists.create(self._desk, path, meta, item, closing, self._seen)
         kept = f", {len(done.kept)} left as others decided meanwhile" if done.kept else ""
         closed = plural(len(done.alerts), "alert")
         return f"saved to {path.name}; {closed} closed{kept} · u to undo"
+
+
+def _opposite(words: str) -> str:
+    kind, _ = OPERATORS[words]
+    return next(name for name, found in OPERATORS.items() if found == (kind, "excluded"))
