@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage import times
@@ -125,6 +125,7 @@ WAITING = [
 
 @pytest.mark.parametrize("waiting", [False, True])
 @pytest.mark.parametrize("query", [*QUERIES, *WAITING])
+@settings(deadline=None)
 @given(drawn=events, data=st.data())
 def test_any_arrival_gives_what_a_search_finds(
     query: str, waiting: bool, drawn: list[dict[str, Any]], data: st.DataObject

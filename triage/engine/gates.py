@@ -20,7 +20,7 @@ from triage.eql.values import fold, text_of
 
 MAX_BRANCHES = 64  # alternatives a step is split into
 _MEMO_SIZE = 2048  # values a gate remembers
-_SEEN_SIZE = 4096  # values it has seen once
+_SEEN_SIZE = 8192  # values it counts
 _MOST_VIEWS = 128
 _FEW_PARTS = 16  # up to so many texts are looked for one by one
 _SHORTEST = 3  # characters of a text worth looking for; shorter ones are found everywhere
@@ -59,7 +59,7 @@ class Gate:
         self._open = every  # mask of the steps that demand nothing
         self._memo: dict[Any, int] = {}
         self._masks: dict[int, int] = {}  # equal masks are one object: there are few
-        self._seen: set[Any] = set()
+        self._seen: dict[Any, int] = {}  # how often a value was met
         self._views: dict[int, _View] = {}  # by the mask of the steps
         # The value's text is a key of one, or holds a key of the other; only the rest is tested.
         self._exact: dict[str, int] = {}
@@ -71,30 +71,31 @@ class Gate:
         self._excluded = 0
         for tree, mask in demands:
             self._open &= ~mask
-            needs = _needs(tree)
+            needs = needs_of(tree)
             if needs is None and only_excludes(tree):
-                self._exclusions.append((_runner(tree), mask))
+                self._exclusions.append((runner(tree), mask))
                 self._excluded |= mask
             elif needs is None:
-                self._tests.append((_runner(tree), mask))
+                self._tests.append((runner(tree), mask))
             for exact, text in needs or ():
                 self._named |= mask if exact else 0
                 known = self._exact if exact else self._parts
                 known[text] = known.get(text, 0) | mask
 
-    def mask(self, key: Any, value: Any, alive: int) -> tuple[int, bool]:
+    def mask(self, key: Any, value: Any, alive: int, often: int = 2) -> tuple[int, bool]:
         """The mask of the steps that a value leaves, and whether it will always be that.
 
-        ``key`` is ``value`` where that is a string, else its :func:`key_of`. Of a value that is new
-        only what matters to the steps ``alive`` is found out.
+        ``key`` is ``value`` where that is a string, else its :func:`key_of`. Of a value that has
+        not been met ``often`` only what matters to the steps ``alive`` is found out.
         """
         known = self._memo.get(key)
         if known is not None:
             return known, True
         if value.__class__ is tuple:  # a thin reading's list
             value = list(value) if len(value) > 1 else value[0] if value else None
-        # Most values of most fields never come again: only a second one is worth every test.
-        again = key in self._seen
+        # Most values of most fields never come again: only those that do are worth every test.
+        times = self._seen.get(key, 0) + 1
+        again = times >= often
         if again:
             alive = -1
         view = self._views.get(alive) or self._view(alive)
@@ -107,7 +108,7 @@ class Gate:
         if not again:
             if len(self._seen) >= _SEEN_SIZE:
                 self._seen.clear()
-            self._seen.add(key)
+            self._seen[key] = times
             return mask | self._excluded, False
         for test, steps in self._exclusions:
             if test(value):
@@ -156,21 +157,21 @@ def key_of(value: Any) -> Any:
     return value.__class__, value
 
 
-def _needs(tree: Tree) -> list[tuple[bool, str]] | None:
+def needs_of(tree: Tree, shortest: int = _SHORTEST) -> list[tuple[bool, str]] | None:
     """Texts of which a value must be (True) or hold (False) one; None where that is not known."""
     match tree:
         case Leaf(need=need) if need is not None:
-            if min(map(len, need.parts), default=_SHORTEST) < _SHORTEST:
+            if min(map(len, need.parts), default=shortest) < shortest:
                 return None
             return [(True, text) for text in need.wholes] + [(False, text) for text in need.parts]
         case AllOf(members=members):
-            known = [needs for one in members if (needs := _needs(one)) is not None]
+            known = [needs for one in members if (needs := needs_of(one, shortest)) is not None]
             return min(known, key=lambda needs: (not all(exact for exact, _ in needs), len(needs)),
                        default=None)  # fmt: skip
         case AnyOf(members=members):
             found: list[tuple[bool, str]] = []
             for one in members:
-                needs = _needs(one)
+                needs = needs_of(one, shortest)
                 if needs is None:
                     return None
                 found += needs
@@ -281,19 +282,19 @@ def name_of(tree: Tree) -> str:
             return str(value)
 
 
-def _runner(tree: Tree) -> Callable[[Any], bool]:
+def runner(tree: Tree) -> Callable[[Any], bool]:
     """The test of one field's value that a demand stands for."""
     match tree:
         case Leaf(test=test):
             return test
         case Negation(member=member):
-            inner = _runner(member)
+            inner = runner(member)
             return lambda value: not inner(value)
         case AllOf(members=members):
-            tests = tuple(map(_runner, members))
+            tests = tuple(map(runner, members))
             return lambda value: all(test(value) for test in tests)
         case AnyOf(members=members):
-            tests = tuple(map(_runner, members))
+            tests = tuple(map(runner, members))
             return lambda value: any(test(value) for test in tests)
         case Fixed(value=fixed):
             return lambda value: fixed

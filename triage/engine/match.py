@@ -262,21 +262,23 @@ class Matcher:
             if len(self._sieves) >= _MOST_SIEVES or any("." in key for key in keys):
                 return self._any_sieve
             readers = self._readers.items()
-            sieve = self._sieve({n: read for n, read in readers if n.partition(".")[0] in keys})
+            own = {n: read for n, read in readers if n.partition(".")[0] in keys}
+            sieve = self._sieve(own, tuple(n for n in self.index.fields if n in own))
             self._sieves[keys] = sieve
         return sieve
 
-    def _sieve(self, readers: Mapping[str, Reader]) -> Sieve:
+    def _sieve(self, readers: Mapping[str, Reader], names: Sequence[str] = ()) -> Sieve:
         """The sieve that reads these fields; others are absent for certain."""
         index = self.index
         every = index.every
-        asked: list[tuple[Demands, Reader]] = []
+        asked: list[Demands] = []
         for name, demands in zip(index.fields, index.demands, strict=True):
             if name in readers:
-                asked.append((demands, readers[name]))
+                asked.append(demands)
             else:
                 every &= Gate(demands, every).mask(None, None, every)[0]
-        return Sieve([demands for demands, _ in asked], [read for _, read in asked], every)
+        ordered = [readers[name] for name in index.fields if name in readers]
+        return Sieve(asked, ordered, every, names)
 
 
 def _keys(step: Step, doc: Doc) -> list[str]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from triage.engine import front
 from triage.engine.gates import Gate, key_of, only_excludes
+from triage.engine.tail import Tail
 from triage.eql.tree import Tree
 
 Demands = Sequence[tuple[Tree, int]]  # what is demanded of a field, and by which steps
@@ -22,8 +24,11 @@ _MOST_BRANCHES = 60_000
 _MOST_VALUES = 2_000  # branches of one node
 # So many new values after a fresh start it is clear which fields hold ever new ones; those are
 # then asked last, when few steps are left to be tested.
-_TRIAL = 10_000
+_TRIAL = 2_000
 _EVER_NEW = 0.05  # share of the new values
+_LEARN = 4_000  # events after which it is clear which fields to read together
+_MOST_TAILS = 256
+_MOST_KNOWN = 10_000  # combinations of their values that are remembered
 
 
 class _Family:
@@ -39,7 +44,7 @@ class _Family:
 class _Node:
     """A state of knowledge: the steps alive, and what to ask next (-1: nothing)."""
 
-    __slots__ = ("asked", "at", "branches", "depth", "family", "mask")
+    __slots__ = ("asked", "at", "branches", "depth", "family", "mask", "tail")
 
     def __init__(self, mask: int, asked: int, depth: int, family: _Family) -> None:
         self.mask = mask
@@ -48,16 +53,30 @@ class _Node:
         self.family = family
         self.at = -1
         self.branches: dict[Any, _Node] = {}
+        self.tail: Tail | None = None  # to be asked where nothing else is
 
 
 class Sieve:
     """The steps an event may fill, of those in ``every``."""
 
     def __init__(
-        self, demands: Sequence[Demands], readers: Sequence[Callable[[Any], Any]], every: int
+        self,
+        demands: Sequence[Demands],
+        readers: Sequence[Callable[[Any], Any]],
+        every: int,
+        names: Sequence[str] = (),
     ) -> None:
-        """``demands`` and ``readers``: for each field what is demanded, and how it is read."""
+        """``demands`` and ``readers``: for each field what is demanded, and how it is read;
+        ``names``: the fields, where no document has a dot in an outermost key."""
         self._demands = demands
+        self._names = names
+        self._learning = _LEARN if names else 0
+        self._asked = [0] * len(demands)
+        self._often: list[int] = []  # fields that most events are asked for
+        self._samples: list[tuple[Any, ...]] = []  # their values
+        self._front: frozenset[int] = frozenset()  # the fields that are read together
+        self._read: Callable[[Any], Any] | None = None
+        self._known: dict[Any, _Node] = {}  # by the values of those fields
         self._covers = [_cover(one) for one in demands]
         # A field with ever new values is not worth asking for what only excludes some of them.
         self._picks = [_cover([pair for pair in one if not only_excludes(pair[0])])
@@ -68,29 +87,79 @@ class Sieve:
         self._trial = 0
         self._last: frozenset[int] = frozenset()  # fields to ask last
         self._asking = list(self._covers)  # for each field the steps to ask it for
+        self._tails: dict[tuple[int, tuple[int, ...]], Tail] = {}
         self._families = {every: _Family(every)}  # by mask
         self._begin()
 
     def alive(self, doc: Any) -> int:
         """The mask of the steps that an event may fill."""
         readers = self._readers
-        node = self._root
+        if self._read is not None:
+            values = self._read(doc)
+            node = self._known.get(values) or self._enter(doc, values)
+        elif self._learning:
+            return self._learn(doc)
+        else:
+            node = self._root
         at = node.at
         while at >= 0:
             value = readers[at](doc)
             key = value if value.__class__ is str else key_of(value)
             node = node.branches.get(key) or self._grow(node, key, value)
             at = node.at
-        return node.mask
+        return node.mask if node.tail is None else node.tail(doc)
+
+    def _learn(self, doc: Any) -> int:
+        """As :meth:`alive`, while it is learnt which fields are worth reading together."""
+        node = self._root
+        while (at := node.at) >= 0:
+            self._asked[at] += 1
+            value = self._readers[at](doc)
+            key = front.key(value)
+            node = node.branches.get(key) or self._grow(node, key, value)
+        mask = node.mask if node.tail is None else node.tail(doc)
+        self._learning -= 1
+        if self._learning == _LEARN // 2:
+            self._often = [at for at in front.often(self._asked) if at not in self._last]
+        if self._learning < _LEARN // 2:
+            self._samples.append(tuple(front.key(self._readers[at](doc)) for at in self._often))
+        if not self._learning:
+            chosen = [self._often[at] for at in front.choose(self._samples)]
+            self._samples = []
+            if chosen:
+                self._front = frozenset(chosen)
+                self._read = front.read_together(
+                    [self._names[at] for at in chosen], [self._readers[at] for at in chosen]
+                )
+                self._begin()
+        return mask
+
+    def _enter(self, doc: Any, values: Any) -> _Node:
+        """The node that the fields read together lead to; remembered once all of them are."""
+        node, sure = self._root, True
+        while (at := node.at) in self._front:
+            value = self._readers[at](doc)
+            key = front.key(value)
+            known = node.branches.get(key)
+            sure = sure and known is not None
+            node = known or self._grow(node, key, value)
+        if sure:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[values] = node
+        return node
 
     def _begin(self) -> None:
         # What the gates have learnt outlives the tree.
         self._nodes: dict[tuple[int, int], _Node] = {}
+        self._known.clear()
         self._count = 0
         self._root = self._node(self._every, 0, 0, self._families[self._every])
 
     def _grow(self, node: _Node, key: Any, value: Any) -> _Node:
-        mask, sure = self._gate(node.family, node.at).mask(key, value, node.mask)
+        # A value of a field with few is met again for certain, one of the others hardly ever.
+        often = 2 if self._trial < _TRIAL else 1
+        mask, sure = self._gate(node.family, node.at).mask(key, value, node.mask, often)
         if not sure:
             self._new[node.at] += 1
             self._trial += 1
@@ -117,13 +186,25 @@ class Sieve:
         node = self._nodes[mask, asked] = _Node(mask, asked, depth, family)
         if mask:
             left = [
-                (at not in self._last, (cover & mask).bit_count(), -at)
+                (at in self._front, at not in self._last, (cover & mask).bit_count(), -at)
                 for at, cover in enumerate(self._asking)
                 if cover & mask and not asked >> at & 1
             ]
-            if left:
-                node.at = -max(left)[2]
+            best = max(left, default=None)
+            if best is not None and best[1]:
+                node.at = -best[3]
+            elif best is not None:
+                node.tail = self._tail(mask, [-at for *_, at in left])
         return node
+
+    def _tail(self, mask: int, fields: Sequence[int]) -> Tail:
+        tail = self._tails.get((mask, tuple(fields)))
+        if tail is None:
+            if len(self._tails) >= _MOST_TAILS:
+                self._tails.clear()
+            asked = [(self._demands[at], self._readers[at]) for at in fields]
+            tail = self._tails[mask, tuple(fields)] = Tail(mask, asked)
+        return tail
 
     def _gate(self, family: _Family, at: int) -> Gate:
         gate = family.gates.get(at)

@@ -11,10 +11,10 @@ range and 32 bits of each value, so that a first stage may come as late as it wa
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -54,13 +54,39 @@ class KnownBlock:
 Reread = Callable[[BlockPlace], Block | None]
 
 
-@dataclass(slots=True)
 class _Window:
     """When the later stages of a rule may follow for one value."""
 
-    low: int  # ns, both included
-    high: int
-    keys: set[str] = field(default_factory=set)  # the join keys that hold it open
+    __slots__ = ("_highs", "_lows", "keys")
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()  # the join keys that hold it open
+        # Spans apart from each other, in order: their begins and ends, both included (ns).
+        self._lows: list[int] = []
+        self._highs: list[int] = []
+
+    def open(self, low: int, high: int) -> list[tuple[int, int]]:
+        """Open a span; the parts of it that were not open yet."""
+        lows, highs = self._lows, self._highs
+        first = bisect_left(highs, low)
+        last = bisect_right(lows, high)  # the spans from first to last touch it
+        fresh: list[tuple[int, int]] = []
+        at = low
+        for one in range(first, last):
+            if at < lows[one]:
+                fresh.append((at, lows[one]))
+            at = max(at, highs[one])
+        if at < high or first == last:
+            fresh.append((at, high))
+        if first < last:
+            low, high = min(low, lows[first]), max(high, highs[last - 1])
+        lows[first:last], highs[first:last] = [low], [high]
+        return fresh
+
+    def holds(self, time: int) -> bool:
+        """Whether it is open at an instant (ns)."""
+        at = bisect_left(self._highs, time)
+        return at < len(self._lows) and self._lows[at] <= time
 
 
 class _Opener(NamedTuple):
@@ -172,19 +198,14 @@ class Waiting:
         if opener is None or 0 not in hit.stages or not time:
             return
         value = orjson.loads(hit.key)[opener.place]
-        low, high = time, FOR_EVER if opener.span is None else time + opener.span
-        window = self._open.setdefault(value, {}).get(hit.rule_id)
+        high = FOR_EVER if opener.span is None else time + opener.span
+        windows = self._open.setdefault(value, {})
+        window = windows.get(hit.rule_id)
         if window is None:
-            window = self._open[value][hit.rule_id] = _Window(low, high)
-            yield value, hit.rule_id, low, high
-        else:
-            if low < window.low:
-                yield value, hit.rule_id, low, window.low
-                window.low = low
-            if high > window.high:
-                yield value, hit.rule_id, window.high, high
-                window.high = high
+            window = windows[hit.rule_id] = _Window()
         window.keys.add(hit.key)
+        for span in window.open(time, high):
+            yield value, hit.rule_id, *span
 
     def _here(self, result: BlockResult, wake: dict[int, int]) -> None:
         """Wake the records of a block whose values are open."""
@@ -193,7 +214,7 @@ class Waiting:
             windows = [(masks[id_], one) for id_, one in self._open[value].items() if id_ in masks]
             for at, time, steps in result.pending[value]:
                 for mask, window in windows:
-                    if steps & mask and window.low <= time <= window.high:
+                    if steps & mask and window.holds(time):
                         wake[at] = wake.get(at, 0) | steps & mask
 
     def _late(
