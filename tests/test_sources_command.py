@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from tests import events
+from tests.sources.windows import SUBJECT, Record
 from tests.test_cli import triage
 from triage.cli.common import OK
 from triage.rules import load_rules
 from triage.run import Config, Engine, hunt
 from triage.sources import Follower
-from triage.survey import MAX_NAMES, MAX_REJECTS, Survey, survey
+from triage.survey import MAX_NAMES, MAX_REJECTS, MAX_VALUES, Survey, survey
 
 NAMED = 'process where process.name : "beacon.exe"'
 
@@ -82,6 +83,48 @@ def test_what_a_rule_can_make_of_the_events(
     (fit,) = found.rules
     assert (fit.verdict, fit.missing, fit.absent) == (verdict, missing, absent)
     assert found.sources[0].rules == found.rules
+
+
+@pytest.mark.parametrize(
+    ("query", "unfit"),
+    [
+        ('process where host.os.type == "linux"', ("host.os.type",)),
+        ('any where event.code == "7045" and host.name != null', ("event.code",)),
+        ('any where event.code in ("4697", "4698") and true', ()),
+        ('iam where event.action == "service-installed"', ()),
+        ('process where event.code == "4697"', ("event.code",)),  # another category has it
+        ('process where not event.type : "start"', ()),  # not told why, but blind
+        ('sequence by host.id [iam where event.outcome == "success"] [process where'
+         ' event.action == "fork"]', ("event.action",)),
+        ('process where event.code == "9" or process.name == "x.exe"', ()),
+    ],
+)  # fmt: skip
+def test_a_rule_for_other_events_of_the_same_fields_is_blind(
+    tmp_path: Path, query: str, unfit: tuple[str, ...]
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    service = Record("4697", {**SUBJECT, "ServiceName": "u", "ServiceFileName": "C:\\x.exe"})
+    start = Record("4688", {**SUBJECT, "NewProcessName": "C:\\x.exe", "NewProcessId": "0x4"})
+    (logs / "security.xml").write_bytes(service.xml() + b"\n" + start.xml())
+    rules = load_rules([events.write_rule(tmp_path / "rules" / "one.toml", query)]).rules
+    follower = Follower([logs], once=True)
+    (fit,) = survey(follower, rules).rules
+    follower.close()
+    assert (fit.missing, fit.absent, fit.unfit) == ((), (), unfit)
+    assert (fit.verdict == "blind") == bool(unfit or "not event.type" in query)
+
+
+def test_a_field_of_endless_values_is_taken_to_hold_any(tmp_path: Path) -> None:
+    docs = [
+        events.start(1, "a", "x.exe", **{"event.code": str(number)})
+        for number in range(MAX_VALUES + 1)
+    ]
+    found = surveyed(tmp_path, docs, 'process where event.code == "none of them"')
+    assert [one.verdict for one in found.rules] == ["ready"]
+    long = [events.start(1, "a", "x.exe", **{"event.code": "x" * 10_000})]
+    found = surveyed(tmp_path, long, 'process where event.code == "none of them"')
+    assert [one.verdict for one in found.rules] == ["ready"]
 
 
 def test_what_one_log_lacks_another_may_hold(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Survey: what some logs hold, and what the rules can make of it. Nothing is matched here.
 
 Memory is bounded whatever the logs say: names are counted up to a limit, rejects are kept up to
-another, and of the fields only those are remembered that rules ask for.
+another, and of the fields only those are remembered that rules ask for; of those that tell kinds of
+events apart, which have few values, the values as well.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from triage.engine.match import host_of
 from triage.eql import CompiledStage, compile_stage
@@ -23,6 +25,16 @@ from triage.sources.packed import SPOOL
 
 MAX_NAMES = 1_000  # different hosts, channels or categories counted of one log
 MAX_REJECTS = 100  # kept of one log; all are counted
+MAX_VALUES = 200  # different values kept of one telling field; beyond, any is taken to be there
+
+# Fields that tell a log's kinds of events apart, and have few values in any log.
+_TELLING = frozenset({
+    "data_stream.dataset", "event.action", "event.code", "event.dataset", "event.module",
+    "event.outcome", "event.provider", "event.type", "host.os.type", "winlog.channel",
+    "winlog.logon.type",
+})  # fmt: skip
+
+_LONGEST = 256  # characters of a telling value
 
 # What a rule's events are told apart by: its category field and the category, None for any.
 Kind = tuple[str, str | None]
@@ -41,6 +53,7 @@ class RuleFit:
     verdict: str
     missing: tuple[str, ...]  # fields that no event of the kind it asks for holds
     absent: tuple[str, ...]  # event categories that it asks for, and of which there is no event
+    unfit: tuple[str, ...]  # fields that no event holds with a value that the rule demands
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +151,26 @@ class _Asked:
                 absent.add(kind[1] or "any")
             else:
                 missing |= fields & present.missing[kind]
-        if not missing and not absent:
-            verdict = "ready"
-        else:
-            able = all(
-                any(_can_match(stage, kind, present) for kind in _kinds(stage))
-                for stage in self._needed
-            )
-            verdict = "partly" if able else "blind"
-        rule = self._rule
+        unable = [
+            stage
+            for stage in self._needed
+            if not any(_can_match(stage, kind, present) for kind in _kinds(stage))
+        ]
+        verdict = "blind" if unable else "partly" if missing or absent else "ready"
+        unfit = {
+            field
+            for stage in unable
+            for kind in _kinds(stage)
+            if kind in present.kinds
+            for field in _unfit(stage.tree, present, kind)
+        }
         return RuleFit(
-            rule.rule_id, rule.name, verdict, tuple(sorted(missing)), tuple(sorted(absent))
+            self._rule.rule_id,
+            self._rule.name,
+            verdict,
+            tuple(sorted(missing)),
+            tuple(sorted(absent)),
+            tuple(sorted(unfit)),
         )
 
 
@@ -164,27 +186,45 @@ def _can_match(stage: CompiledStage, kind: Kind, present: _Fields) -> bool:
     missing = present.missing[kind]
     if any(key.name in missing and not key.optional for key in stage.stage.keys):
         return False
-    return _outcomes(stage.tree, missing)[0]
+    return _outcomes(stage.tree, present, kind)[0]
 
 
-def _outcomes(tree: Tree, missing: set[str]) -> tuple[bool, bool]:
-    """Whether a condition can be true, and whether it can be false, where ``missing`` are."""
+def _outcomes(tree: Tree, present: _Fields, kind: Kind) -> tuple[bool, bool]:
+    """Whether a condition can be true, and whether it can be false, for events of a kind."""
     match tree:
         case Fixed(value=value):
             return value, not value
         case Leaf(fields=fields, test=test):
+            missing = present.missing[kind]
             if fields and all(field in missing for field in fields):
                 held = bool(test(*[None] * len(fields)))
                 return held, not held
+            told = present.told[kind].get(fields[0]) if len(fields) == 1 else None
+            if told:
+                found = {bool(test(value)) for value in told.values()}
+                return True in found, False in found
             return True, True
         case Negation(member=member):
-            return _outcomes(member, missing)[::-1]
+            return _outcomes(member, present, kind)[::-1]
         case AllOf(members=members):
-            both = [_outcomes(member, missing) for member in members]
+            both = [_outcomes(member, present, kind) for member in members]
             return all(one[0] for one in both), any(one[1] for one in both)
         case AnyOf(members=members):
-            both = [_outcomes(member, missing) for member in members]
+            both = [_outcomes(member, present, kind) for member in members]
             return any(one[0] for one in both), all(one[1] for one in both)
+
+
+def _unfit(tree: Tree, present: _Fields, kind: Kind) -> Iterator[str]:
+    """The telling fields that are there, and whose values keep a condition from being true."""
+    if _outcomes(tree, present, kind)[0]:
+        return
+    match tree:
+        case Leaf(fields=(field,)):
+            if field not in present.missing[kind]:
+                yield field
+        case AllOf(members=members) | AnyOf(members=members):
+            for member in members:
+                yield from _unfit(member, present, kind)
 
 
 class _Fields:
@@ -195,6 +235,11 @@ class _Fields:
         self.missing = {kind: set(fields) for kind, fields in wanted.items()}
         self.kinds: set[Kind] = set()  # of which there was an event
         self._category_fields = sorted({field for field, _ in wanted})
+        # The values of telling fields, by field and value; None where there are too many. An event
+        # without the field has the value None.
+        self.told: dict[Kind, dict[str, dict[Any, Any] | None]] = {
+            kind: {field: {} for field in fields & _TELLING} for kind, fields in wanted.items()
+        }
 
     def note(self, doc: Doc) -> None:
         dotted = any("." in key for key in doc)
@@ -211,12 +256,32 @@ class _Fields:
                     if (dotted or field.partition(".")[0] in doc)
                     and self._readers[field](doc) is not None
                 }
+                for field in self.told[kind]:
+                    self._tell(kind, field, self._readers[field](doc))
+
+    def _tell(self, kind: Kind, field: str, value: Any) -> None:
+        told = self.told[kind][field]
+        key = tuple(value) if value.__class__ is list else value
+        if told is None or key in told:
+            return
+        short = not hasattr(key, "__len__") or len(key) <= _LONGEST
+        if len(told) < MAX_VALUES and short:
+            told[key] = value
+        else:
+            self.told[kind][field] = None
 
     def add(self, other: _Fields) -> None:
         """Take in what other events held."""
         self.kinds |= other.kinds
         for kind, missing in other.missing.items():
             self.missing[kind] &= missing
+        for kind, fields in other.told.items():
+            for field, told in fields.items():
+                if told is None:
+                    self.told[kind][field] = None
+                else:
+                    for value in told.values():
+                        self._tell(kind, field, value)
 
 
 class _Log:

@@ -35,7 +35,8 @@ Read log files and folders once and tell of each what it is, what it holds, what
 read, and what the rules can make of it.
 
 A rule is `ready` where the events hold every field it reads, `partly` where some are missing and it
-can alert all the same, and `blind` where it can not alert on such events at all.
+can alert all the same, and `blind` where it can not alert on such events at all: a field it needs
+is missing, or no event has the code, the action or the operating system that it asks for.
 
   triage sources ./logs
   triage sources ./logs --rules ./my-rules
@@ -136,6 +137,7 @@ def _fits_document(fits: Sequence[RuleFit]) -> dict[str, Any]:
                 "name": one.name,
                 "missing": list(one.missing),
                 "absent": list(one.absent),
+                "unfit": list(one.unfit),
             }
             for one in fits
             if one.verdict == verdict
@@ -243,7 +245,9 @@ def _rules(fits: Sequence[RuleFit]) -> Group:
     counts = Counter(one.verdict for one in fits)
     told = ", ".join(f"{counts[word]:,} {word}" for word in ("ready", "partly", "blind"))
     shown = [Text(f"Rules over all these logs: {told}", "bold")]
-    lacking = [one for one in fits if one.verdict != "ready"]
+    if foreign := sum("host.os.type" in one.unfit for one in fits):
+        shown[0].append(f"; {foreign:,} of the blind are for another operating system", "dim")
+    lacking = [one for one in fits if one.verdict != "ready" and "host.os.type" not in one.unfit]
     lacking.sort(key=lambda one: (one.verdict == "blind", len(one.missing), one.name))
     for one in lacking[:_SHOWN]:
         text = Text(f"  {one.verdict:<6} ", "red" if one.verdict == "blind" else "yellow")
@@ -252,6 +256,10 @@ def _rules(fits: Sequence[RuleFit]) -> Group:
             text.append(f"; there is no {' or '.join(map(clean, one.absent))} event", "dim")
         if one.missing:
             text.append(f"; no event has {', '.join(map(clean, one.missing))}", "dim")
+        if one.unfit:
+            text.append(
+                f"; no event has the {' or '.join(map(clean, one.unfit))} it asks for", "dim"
+            )
         shown.append(text)
     if len(lacking) > _SHOWN:
         shown.append(Text(f"  … and {len(lacking) - _SHOWN:,} more; --format json has them"))
