@@ -203,8 +203,10 @@ def test_plugins_of_the_guide_are_put_in(tmp_path: Path) -> None:
         'name = "A rule"',
         'name = "A rule"\nnote = "### Response\\n- Look: $osquery_0 $osquery_7"',
     )
-    rule = only(load(tmp_path, text))
+    found = load(tmp_path, text)
+    (rule,), (problem,) = found.rules, found.problems
     assert [step.text for step in guide.steps(rule.note).steps] == ["Look: DNS cache $osquery_7"]
+    assert "$osquery_7 stands for no [[transform.osquery]]" in str(problem)
 
 
 RISK = (
@@ -422,7 +424,9 @@ def test_folders_follow_the_users_environment(
 @pytest.mark.shared
 def test_all_of_elastics_rules_load(shared: Path) -> None:
     found = load_rules([shared / "elastic-rules"])
-    assert [str(problem) for problem in found.problems] == []
+    # One guide names a query that its file does not have; it is told, and the rule loads.
+    (problem,) = found.problems
+    assert "$osquery_6 stands for no [[transform.osquery]]" in str(problem)
     assert len(found.rules) == 1132
     assert sum(rule.runnable for rule in found.rules) == 651
     assert {rule.reason for rule in found.rules if not rule.runnable} == {

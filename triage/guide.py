@@ -8,9 +8,10 @@ sections, each of a kind told by its heading, and its steps as plain text.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from triage.markdown import Plugin, Span, plain, plugins, spans, without_plugins
 
 INVESTIGATION = "investigation"
 FALSE_POSITIVES = "false_positives"
@@ -27,11 +28,6 @@ _KINDS = (
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)[\s#:]*$")
 _BULLET = re.compile(r"([ \t]*)(?:[-*+•]|\d{1,3}[.)])[ \t]+(\S.*)$")
 _FENCE = re.compile(r"\s*(```|~~~)")
-_CODE = re.compile(r"(?<!`)(``?)(?!`)([^`]+)\1(?!`)")
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\(([^()\s]*(?:\([^()\s]*\))?[^()\s]*)\)")
-_STRONG = re.compile(r"(\*\*|__)(?=\S)([^*_]|[*_](?![*_]))+?\1")
-_EMPHASIS = re.compile(r"(?<![\w*])\*([\w][\w ,.;:'’()/-]*)\*(?![\w*])")
-_PLUGIN = re.compile(r"!\{\s*(?:osquery|investigate|insight)\s*(?=\{)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +41,34 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, a bullet or code."""
+
+    kind: str  # "paragraph", "bullet", "code"
+    depth: int  # of a bullet
+    text: str  # plain, one line; code as it is
+    spans: tuple[Span, ...]  # the same, styled; without its plugins where there is more
+    plugins: tuple[Plugin, ...]
+    step: Step | None = None  # where it is one to take
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading and what stands under it, up to the next one."""
 
     title: str  # plain; "" for what stands before any heading
     kind: str  # INVESTIGATION, FALSE_POSITIVES, REMEDIATION, OVERVIEW or OTHER
-    text: str  # its paragraphs, plain, parted by an empty line
-    bullets: tuple[tuple[int, str], ...]  # depth and plain text
+    blocks: tuple[Block, ...]
+
+    @property
+    def text(self) -> str:
+        """Its paragraphs and code, parted by an empty line."""
+        return "\n\n".join(one.text for one in self.blocks if one.kind != "bullet")
+
+    @property
+    def bullets(self) -> tuple[tuple[int, str], ...]:
+        """Depth and plain text."""
+        return tuple((one.depth, one.text) for one in self.blocks if one.kind == "bullet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,56 +91,20 @@ def steps(note: str, setup: str = "") -> Guide:
     """The guide in a rule's ``note`` and ``setup``, both Markdown. Never raises."""
     sections = _sections(note)
     overview = "\n\n".join(each.text for each in sections if each.kind == OVERVIEW and each.text)
-    investigation = _steps(sections, INVESTIGATION)
-    if not investigation:  # some guides list the steps right under "Investigating …"
-        investigation = _steps(sections, OVERVIEW)
+    seen: dict[tuple[str, str], int] = {}
+    listed = any(each.kind == INVESTIGATION and each.blocks for each in sections)
+    # Some guides list the steps right under "Investigating …".
+    asked = {OVERVIEW: "" if listed else INVESTIGATION, INVESTIGATION: INVESTIGATION,
+             FALSE_POSITIVES: FALSE_POSITIVES, REMEDIATION: REMEDIATION}  # fmt: skip
+    marked = tuple(_marked(each, asked.get(each.kind, ""), seen) for each in sections)
+    steps = [block.step for each in marked for block in each.blocks if block.step]
     return Guide(
         overview,
-        investigation,
-        _steps(sections, FALSE_POSITIVES),
-        _steps(sections, REMEDIATION),
-        (*sections, *_sections(setup)),
+        tuple(step for step in steps if step.section == INVESTIGATION),
+        tuple(step for step in steps if step.section == FALSE_POSITIVES),
+        tuple(step for step in steps if step.section == REMEDIATION),
+        (*marked, *_sections(setup)),
     )
-
-
-def plain(markdown: str) -> str:
-    """One line of Markdown as plain text: marks go, a link keeps its address, plugins a label."""
-    out: list[str] = []
-    end = 0
-    text = _without_plugins(markdown)
-    for code in _CODE.finditer(text):
-        out += [_marks_off(text[end : code.start()]), code[2].strip() or code[2]]
-        end = code.end()
-    out.append(_marks_off(text[end:]))
-    return " ".join("".join(out).split())
-
-
-def _marks_off(text: str) -> str:
-    def link(match: re.Match[str]) -> str:
-        label, address = match[1].strip(), match[2]
-        return label if not address or address == label else f"{label} ({address})".strip()
-
-    text = _LINK.sub(link, text)
-    text = _STRONG.sub(lambda match: match[0][2:-2], text)
-    return _EMPHASIS.sub(r"\1", text)
-
-
-def _without_plugins(text: str) -> str:
-    """``!{osquery{"label": "DNS cache", …}}`` becomes ``DNS cache``: running it is for later."""
-    decoder = json.JSONDecoder()
-    out: list[str] = []
-    end = 0
-    for plugin in _PLUGIN.finditer(text):
-        if plugin.start() < end:
-            continue
-        try:
-            body, stop = decoder.raw_decode(text, plugin.end())
-        except (ValueError, RecursionError):
-            continue
-        label = body.get("label") or body.get("description") or ""
-        out += [text[end : plugin.start()], label if isinstance(label, str) else ""]
-        end = stop + text.startswith("}", stop)
-    return "".join([*out, text[end:]])
 
 
 def _sections(markdown: str) -> tuple[Section, ...]:
@@ -145,7 +126,7 @@ def _sections(markdown: str) -> tuple[Section, ...]:
         kind = _kind(title, parents[-1][1] if parents else OTHER)
         parents.append((level, kind))
     found.append(_section(title, kind, lines))
-    return tuple(each for each in found if each.title or each.text or each.bullets)
+    return tuple(each for each in found if each.title or each.blocks)
 
 
 def _kind(title: str, inherited: str) -> str:
@@ -158,17 +139,26 @@ def _kind(title: str, inherited: str) -> str:
 
 
 def _section(title: str, kind: str, lines: list[str]) -> Section:
-    paragraphs: list[list[str]] = []
-    bullets: list[tuple[int, list[str]]] = []
+    blocks: list[tuple[str, int, list[str]]] = []
     indents: list[int] = []
     into: list[str] | None = None  # the bullet or paragraph that the next line goes on with
+    fence: list[str] | None = None
     for raw in lines:
         line = raw.expandtabs(4).rstrip()
-        if not line.strip(" >"):
-            if indents and into is not None:
-                into = None if not bullets else bullets[-1][1]
-                continue
+        if _FENCE.match(line):
+            if fence is None:
+                fence = []
+                blocks.append(("code", 0, fence))
+            else:
+                fence = None
             into = None
+            continue
+        if fence is not None:
+            fence.append(line)
+            continue
+        if not line.strip(" >"):
+            if not indents:
+                into = None
             continue
         bullet = _BULLET.match(line)
         if bullet is not None:
@@ -176,33 +166,47 @@ def _section(title: str, kind: str, lines: list[str]) -> Section:
             while indents and indents[-1] >= indent:
                 indents.pop()
             into = [bullet[2]]
-            bullets.append((len(indents), into))
+            blocks.append(("bullet", len(indents), into))
             indents.append(indent)
         elif into is None or (indents and not line.startswith(" ")):
             indents.clear()
             into = [line.lstrip("> ")]
-            paragraphs.append(into)
+            blocks.append(("paragraph", 0, into))
         else:
             into.append(line.strip(" >"))
-    text = "\n\n".join(plain(" ".join(each)) for each in paragraphs)
-    return Section(title, kind, text, tuple((depth, plain(" ".join(b))) for depth, b in bullets))
+    made = (_block(kind_, depth, text) for kind_, depth, text in blocks)
+    return Section(title, kind, tuple(one for one in made if one.text))
 
 
-def _steps(sections: tuple[Section, ...], kind: str) -> tuple[Step, ...]:
-    found: list[Step] = []
-    seen: dict[str, int] = {}
-    label = INVESTIGATION if kind == OVERVIEW else kind
-    for section in sections:
-        if section.kind != kind:
-            continue
-        listed = section.bullets
-        if not listed and kind != OVERVIEW:  # only paragraphs: each is a step
-            listed = tuple((0, text) for text in section.text.split("\n\n") if text)
-        for depth, text in listed:
-            if not text:
-                continue
-            seen[text] = seen.get(text, 0) + 1
-            body = f"{label}\n{text}\n{seen[text]}".encode("utf-8", "surrogatepass")
+def _block(kind: str, depth: int, lines: list[str]) -> Block:
+    if kind == "code":
+        text = "\n".join(lines).strip("\n")
+        return Block(kind, depth, text, ((text, "code"),), ())
+    markdown = " ".join(lines)
+    return Block(
+        kind,
+        depth,
+        plain(markdown),
+        spans(without_plugins(markdown)) or spans(markdown),
+        plugins(markdown),
+    )
+
+
+def _marked(section: Section, label: str, seen: dict[tuple[str, str], int]) -> Section:
+    """The section with the steps of kind ``label`` in it: its bullets, or where it has none and is
+    all about steps, its paragraphs."""
+    if not label:
+        return section
+    kinds = {"bullet"}
+    if not section.bullets and section.kind != OVERVIEW:
+        kinds.add("paragraph")
+    blocks: list[Block] = []
+    for block in section.blocks:
+        if block.kind in kinds:
+            place = (label, block.text)
+            seen[place] = seen.get(place, 0) + 1
+            body = f"{label}\n{block.text}\n{seen[place]}".encode("utf-8", "surrogatepass")
             name = hashlib.blake2b(body, digest_size=8).hexdigest()
-            found.append(Step(name, text, depth, label))
-    return tuple(found)
+            block = replace(block, step=Step(name, block.text, block.depth, label))
+        blocks.append(block)
+    return replace(section, blocks=tuple(blocks))

@@ -62,7 +62,7 @@ def test_overview_says_why(installutil: Subject) -> None:
     assert "fb33fff7a5542a0bf090785512d5b9f1048fe3c66e97890d202870b852648abe" in text
     assert "2026-03-12 09:12:39.785 UTC" in text
     assert "31 events ±5 m · 2 destinations · 2 other alerts on this host" in text
-    assert "Drill-downs" in text
+    assert "same process tree 2 · same hash 3 · same destination 1 · same user 2" in text
     assert "Risk" in text
 
 
@@ -122,7 +122,8 @@ def test_attack_names_technique_and_neighbours(installutil: Subject) -> None:
 def test_respond_is_a_checklist(case: Path, readers: Readers, installutil: Subject) -> None:
     pages = list(RESPOND(installutil, NONE))
     text = "\n".join(line.text for line in pages[-1].lines)
-    for part in ("Investigate", "Is it a false positive?", "Respond and remediate", "References"):
+    for part in ("Possible investigation steps  0/8", "False positive analysis  0/4",
+                 "Response and remediation  0/7", "Drill-downs", "References"):  # fmt: skip
         assert part in text
     steps = [line for line in pages[-1].lines if line.item and line.item.kind == "step"]
     assert pages[-1].badge == f"0/{len(steps)}"

@@ -87,15 +87,46 @@ class CaseReader:
     def alerts_between(
         self, host: str, start: int, end: int, limit: int = 5000, newest: bool = False
     ) -> list[AlertRow]:
-        """The alerts on a host between two instants (ns, inclusive), oldest first; where there are
-        more than ``limit``, the oldest or the ``newest``."""
+        """The alerts on a host ("": on any) between two instants (ns, inclusive), oldest first;
+        where there are more than ``limit``, the oldest or the ``newest``."""
+        where = "host = ?1 AND" if host else "?1 = '' AND"
         rows = self._db.execute(
-            f"SELECT {_ROW} FROM alert WHERE host = ? AND time BETWEEN ? AND ?"  # noqa: S608 - own columns
-            f" ORDER BY time {'DESC' if newest else ''} LIMIT ?",
+            f"SELECT {_ROW} FROM alert WHERE {where} time BETWEEN ?2 AND ?3"  # noqa: S608 - own columns
+            f" ORDER BY time {'DESC' if newest else ''} LIMIT ?4",
             (host, start, end, limit),
         )
         found = self._alert_rows(rows)
         return found[::-1] if newest else found
+
+    def alerts_like(
+        self, row: AlertRow, column: str, value: str, limit: int, same_host: bool = False
+    ) -> list[AlertRow]:
+        """The alerts with ``value`` in a column ("host", "user", "root_id", "destination"), the
+        nearest to ``row`` in time first; with ``same_host`` only those of its host."""
+        if not value:
+            return []
+        if column not in ("host", "user", "root_id", "destination"):
+            raise ValueError(column)
+        where = "host = ?2 AND" if same_host else "?2 IS NOT NULL AND"
+        rows = self._db.execute(
+            f"SELECT {_ROW} FROM alert WHERE {where} {column} = ?1"  # noqa: S608 - own columns
+            " ORDER BY abs(time - ?3), id LIMIT ?4",
+            (value, row.host, row.time, limit),
+        )
+        return self._alert_rows(rows)
+
+    def alerts_of_hash(self, sha256: str, near: int, limit: int) -> list[AlertRow]:
+        """The alerts whose process has this hash, the nearest to an instant (ns) first."""
+        if not sha256:
+            return []
+        columns = ", ".join(f"alert.{name.strip()}" for name in _ROW.split(","))
+        rows = self._db.execute(
+            f"SELECT {columns} FROM alert JOIN process p ON p.host = alert.host"  # noqa: S608 - own columns
+            " AND p.entity_id = alert.entity_id WHERE p.sha256 = ?"
+            " ORDER BY abs(alert.time - ?), alert.id LIMIT ?",
+            (sha256, near, limit),
+        )
+        return self._alert_rows(rows)
 
     def alert(self, alert_id: str) -> AlertDetail | None:
         """All that is known of one alert, None where there is none of that id."""

@@ -1,8 +1,10 @@
 """Around one alert: its process tree, its connections, what else happened on the host, and why."""
 
+from triage.context.ask import Asked, alerts_for, answer, ask, filled
 from triage.context.backtest import Looked, backtest
 from triage.context.connections import Connection, connections, scope
 from triage.context.host_tree import Forest, host_tree
+from triage.context.kin import TIES, Kin, kin
 from triage.context.related import WINDOW, Around, around, between, describe
 from triage.context.search import Condition, Progress, Wanted, fields_with, same_value, search
 from triage.context.techniques import Threat, technique_ids, threats
@@ -12,12 +14,15 @@ from triage.context.why import DrillDown, MatchedTest, drilldowns, matched_value
 
 __all__ = [
     "LANES",
+    "TIES",
     "WINDOW",
     "Around",
+    "Asked",
     "Condition",
     "Connection",
     "DrillDown",
     "Forest",
+    "Kin",
     "Looked",
     "MatchedTest",
     "ProcessNode",
@@ -25,7 +30,10 @@ __all__ = [
     "Threat",
     "Timeline",
     "Wanted",
+    "alerts_for",
+    "answer",
     "around",
+    "ask",
     "backtest",
     "between",
     "connections",
@@ -33,7 +41,9 @@ __all__ = [
     "drilldowns",
     "family",
     "fields_with",
+    "filled",
     "host_tree",
+    "kin",
     "matched_values",
     "process_tree",
     "same_value",

@@ -119,12 +119,12 @@ def search(case: CaseReader, wanted: Wanted, read: RangeReader = read_range) -> 
 
     What lies only in the case, because its log is gone, is found as well and comes last.
     """
-    parts = _parts(case, wanted)
+    todo = parts(case, wanted)
     needles = wanted.needles
     seen: set[str] = set()
-    said = Progress(0, len(parts), 0)
+    said = Progress(0, len(todo), 0)
     yield said
-    for source, format_, first, last in parts:
+    for source, format_, first, last in todo:
         found: list[Event] = []
         count, size = 0, 0
         try:
@@ -155,17 +155,17 @@ def search(case: CaseReader, wanted: Wanted, read: RangeReader = read_range) -> 
         yield replace(said, events=tuple(kept), found=said.found + len(kept))
 
 
-def _parts(case: CaseReader, wanted: Wanted) -> list[tuple[str, str, int, int]]:
+def parts(case: CaseReader, wanted: Wanted) -> list[tuple[str, str, int, int]]:
     """(source, format, first, last) of what must be read, in order of time.
 
     An EVTX file is read from its beginning in any case: once, not once a block.
     """
-    parts: dict[object, tuple[str, str, int, int]] = {}
+    found: dict[object, tuple[str, str, int, int]] = {}
     for source, format_, first, last in case.blocks(wanted.host, wanted.start, wanted.end):
         key = source if format_ == "evtx" else (source, first)
-        known = parts.get(key, (source, format_, first, last))
-        parts[key] = (source, format_, min(first, known[2]), max(last, known[3]))
-    return list(parts.values())
+        known = found.get(key, (source, format_, first, last))
+        found[key] = (source, format_, min(first, known[2]), max(last, known[3]))
+    return list(found.values())
 
 
 def _event(source: str, format_: str, position: int, record: bytes, wanted: Wanted) -> Event | None:

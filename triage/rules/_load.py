@@ -16,6 +16,7 @@ from triage import times
 from triage.config import Places, TomlError, read_toml
 from triage.eql import EqlError, Query, compile_stage, parse
 from triage.errors import Problem
+from triage.markdown import plugin as plugin_of
 from triage.rules._model import (
     PLACEHOLDER,
     SEVERITIES,
@@ -278,7 +279,11 @@ class _Reader:
             entries = _tables(transform.get(match[1]))
             at = int(match[2])
             if at >= len(entries):
+                self.problem(f"{match[0]} stands for no [[transform.{match[1]}]]", "rule", "note")
                 return match[0]
+            wrong = plugin_of(match[1], entries[at])[1]
+            if wrong:
+                self.problem(f"[[transform.{match[1]}]] {at}: {wrong}", "transform", match[1])
             body = json.dumps(entries[at], ensure_ascii=False, default=str)
             return f"!{{{match[1]}{body}}}"
 

@@ -32,6 +32,8 @@ def alert_parts(
     sign = "↷ " if row.superseded else "↶ " if row.late else ""
     name = sign + clean(row.rule_name, 300)
     room = max(8, width - fixed)
+    progress = f"{row.steps_closed}/{row.steps} " if row.steps else ""
+    room -= len(progress)
     tags = clean(" ".join(f"#{tag}" for tag in row.tags), max(4, room // 3)) if row.tags else ""
     parts: list[Part] = [
         ("✓" if marked else " ", "accent"),
@@ -39,6 +41,7 @@ def alert_parts(
         (time + " ", "dim"),
         (fit(name, room - len(tags) - bool(tags)) + " ", text_role),
         (tags and tags + " ", "accent"),
+        (progress, "good" if row.steps_closed == row.steps else "warn"),
         (fit(clean(short_host(row.host), 60), host_width) + " ", text_role),
     ]
     if user_width:

@@ -11,18 +11,20 @@ from textual.app import App
 from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
+from triage import context
 from triage.case.decide import Decisions
 from triage.errors import Problem
 from triage.text import clean
 from triage.ui import themes
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
+from triage.ui.screens.alerts_found import AlertsFound
 from triage.ui.screens.base import ConsoleScreen
 from triage.ui.screens.drill import Drill
 from triage.ui.screens.health import Health
 from triage.ui.screens.log_search import LogSearch, Question
 from triage.ui.screens.main import Main
-from triage.ui.signals import Hurry, OpenAlert, Pivoted, SearchLogs
+from triage.ui.signals import Ask, Hurry, OpenAlert, Pivoted, SearchLogs
 from triage.ui.subject import Readers
 
 _POLL = 0.1  # seconds between two looks at the case
@@ -119,6 +121,16 @@ class Console(App[None]):
 
     def on_open_alert(self, message: OpenAlert) -> None:
         self.push_screen(Drill(self.desk, self._main.rows, 0, message.alert_id))
+
+    def on_ask(self, message: Ask) -> None:
+        asked = message.asked
+        if asked.problem:
+            self.notify(clean(asked.problem, 200), severity="warning", markup=False)
+        elif asked.alerts:
+            found = context.alerts_for(self.desk.readers.here(), asked)
+            self.push_screen(AlertsFound(asked.label, found))
+        else:
+            self.push_screen(LogSearch(self.desk, Question(asked.label, asked.wanted)))
 
     def on_search_logs(self, message: SearchLogs) -> None:
         self.push_screen(LogSearch(self.desk, Question.of_value(message.field, message.value)))

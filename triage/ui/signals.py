@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from triage.context import Asked
+
 
 class Hurry(Message):
     """A decision was written: look at the case now, not at the next tick."""
@@ -23,6 +25,14 @@ class OpenAlert(Message):
     def __init__(self, alert_id: str) -> None:
         super().__init__()
         self.alert_id = alert_id
+
+
+class Ask(Message):
+    """Show what a guide's question finds."""
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__()
+        self.asked = asked
 
 
 class SearchLogs(Message):

@@ -67,10 +67,13 @@ class Subject:
     def __init__(self, readers: Readers, alert: AlertDetail, window: int) -> None:
         self.alert = alert
         self.window = window  # ns each side
+        self._readers = readers
+        self._answers: dict[context.Asked, int | None] = {}
         self._around = _Once(lambda: context.around(readers.here(), alert, window))
         self._tree = _Once(lambda: context.process_tree(readers.here(), alert))
         self._forest = _Once(lambda: context.host_tree(readers.here(), alert))
         self._count = _Once(lambda: readers.here().process_count(alert.row.host))
+        self._kin = _Once(lambda: context.kin(readers.here(), alert))
         self._neighbours = _Once(lambda: self._others(readers.here()))
         self._tests = _Once(lambda: context.matched_values(alert))
         self._drilldowns = _Once(lambda: context.drilldowns(readers.here(), alert))
@@ -111,6 +114,18 @@ class Subject:
     def drilldowns(self) -> tuple[context.DrillDown, ...]:
         """The rule's drill-downs with what they find in the case."""
         return self._drilldowns.get()
+
+    def answer(self, asked: context.Asked) -> int | None:
+        """How many events or alerts a guide's question finds, counted once; None: see
+        :func:`triage.context.answer`."""
+        if asked not in self._answers:
+            self._answers[asked] = context.answer(self._readers.here(), asked)
+        return self._answers[asked]
+
+    @property
+    def kin(self) -> tuple[context.Kin, ...]:
+        """The related alerts, the strongest ties first."""
+        return self._kin.get()
 
     @property
     def neighbours(self) -> tuple[tuple[AlertRow, tuple[str, ...]], ...]:
@@ -167,6 +182,7 @@ class Subjects:
                 fresh._neighbours = known._neighbours
                 fresh._around = known._around
                 fresh._tree = known._tree
+                fresh._answers = known._answers
                 fresh._forest = known._forest
                 fresh._count = known._count
                 return

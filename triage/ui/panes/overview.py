@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from triage import times
+from triage import context, times
 from triage.case.model import AlertDetail, JournalEntry
 from triage.case.words import CLOSE_WORDS, told
 from triage.context import technique_ids
@@ -15,6 +15,7 @@ from triage.ui.format import (
     day_time,
     full_time,
     plural,
+    short_host,
     shortened,
     state_role,
     state_word,
@@ -23,7 +24,7 @@ from triage.ui.lines import BLANK, Item, Line, Page, field, heading, line, parag
 from triage.ui.subject import Subject
 
 _INTEGRITY = "process.Ext.token.integrity_level_name"
-_DRILLED = 6  # results shown of a drill-down
+_KIN = 6  # related alerts shown
 _HASHES = ("sha256", "sha1", "md5", "imphash")
 
 
@@ -44,13 +45,14 @@ def _lines(subject: Subject, related: Line, ready: bool) -> Iterator[Line]:
     yield BLANK
     yield from _times(alert)
     yield related
+    if ready:
+        yield from _kin(subject)
     description = first_text(alert.doc, "kibana.alert.rule.description")
     if description:
         yield BLANK
         yield heading("About the rule")
         yield line((" ".join(description.split()), "dim"))
     yield from _risk(alert)
-    yield from _drilldowns(subject, ready)
     yield from _notes(alert)
     yield from _history(alert.history)
 
@@ -209,6 +211,35 @@ def _related(subject: Subject) -> Line:
     )
 
 
+def _kin(subject: Subject) -> Iterator[Line]:
+    """The related alerts: how many by each tie, then the closest."""
+    found = subject.kin
+    if not found:
+        return
+    counts = [(tie, sum(tie in one.ties for one in found)) for tie in context.TIES]
+    yield BLANK
+    told = " · ".join(f"same {tie} {count}" for tie, count in counts if count)
+    yield heading("Related alerts", told)
+    for one in found[:_KIN]:
+        row = one.row
+        yield Line(
+            (
+                (f"  {day_time(row.time)} ", "dim"),
+                (f"{SEVERITY_LETTER.get(row.severity, '?')} ",
+                 row.severity if row.severity in CRITICALITY else ""),
+                (f"{row.rule_name}  ", ""),
+                (f"{short_host(row.host)}  {', '.join(one.ties)}", "dim"),
+            ),
+            Item("alert", f"kin {row.id}", row, row.id),
+            wrap=False,
+        )  # fmt: skip
+    if len(found) > _KIN:
+        yield Line(
+            ((f"  … {len(found) - _KIN:,} more", "link"),),
+            Item("kin", "kin more", tuple(one.row for one in found)),
+        )
+
+
 def _risk(alert: AlertDetail) -> Iterator[Line]:
     message = alert.doc.get("triage.risk.message")
     if isinstance(message, str) and message:
@@ -229,46 +260,6 @@ def _risk(alert: AlertDetail) -> Iterator[Line]:
         yield field(
             "threat", value, _dim(str(one.get("field", ""))), copy=value, key=f"threat {value}"
         )
-
-
-def _drilldowns(subject: Subject, ready: bool) -> Iterator[Line]:
-    given = tables(subject.alert.doc.get("triage.drilldowns"))
-    if not given:
-        return
-    yield BLANK
-    yield heading("Drill-downs", "y copies the query")
-    if not ready:
-        for one in given:
-            yield line(str(one.get("name", "")), "  ", ("…", "dim"))
-        return
-    for found in subject.drilldowns:
-        window = "around the alert" if found.window == "alert" else f"the {found.window} before"
-        count = plural(len(found.results), "other alert")
-        yield Line(
-            (
-                (found.name, ""),
-                (f"  {count}", "match" if found.results else "dim"),
-                (f" {window}", "dim"),
-            ),
-            Item("field", f"drilldown {found.name}", found.query, found.query),
-            2,
-        )
-        if found.problem:
-            yield line(("  " + found.problem.partition("\n")[0], "warn"), indent=4)
-        for row in found.results[:_DRILLED]:
-            severity = row.severity if row.severity in CRITICALITY else ""
-            yield Line(
-                (
-                    (f"  {day_time(row.time)} ", "dim"),
-                    (f"{SEVERITY_LETTER.get(row.severity, '?')} ", severity),
-                    (f"{row.rule_name}  ", ""),
-                    (f"risk {row.risk_score:g}  {row.process}", "dim"),
-                ),
-                Item("alert", f"drilled {found.name} {row.id}", row, row.id),
-                wrap=False,
-            )
-        if len(found.results) > _DRILLED:
-            yield line((f"  … {len(found.results) - _DRILLED} more", "dim"))
 
 
 def _notes(alert: AlertDetail) -> Iterator[Line]:

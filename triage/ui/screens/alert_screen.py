@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import apsw
-
 from triage.case.model import AlertDetail, AlertRow
 from triage.exceptions import file_name
 from triage.guide import Step
@@ -16,7 +14,8 @@ from triage.ui.draft import RuleRef
 from triage.ui.lines_view import LinesView
 from triage.ui.pane_view import PaneView
 from triage.ui.panes.tree import shut_key
-from triage.ui.screens import sheets
+from triage.ui.screens import sheets, steps
+from triage.ui.screens.alerts_found import AlertsFound
 from triage.ui.screens.deciding import DecidingScreen
 from triage.ui.screens.dialogs import Option
 from triage.ui.screens.hand_over import hand_over
@@ -24,7 +23,7 @@ from triage.ui.screens.journal import Journal
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.palette import Palette
 from triage.ui.screens.timeline import Timeline
-from triage.ui.signals import OpenAlert
+from triage.ui.signals import Ask, OpenAlert
 from triage.ui.subject import WINDOWS
 
 
@@ -48,7 +47,14 @@ class AlertScreen(DecidingScreen):
         message.stop()
         item, row = message.item, self.current()
         if item.kind == "step" and isinstance(item.value, Step) and row:
-            self._tick(row, item.value)
+            mark = steps.tick if message.gesture == "tick" else steps.ask_outcome
+            mark(self, self.desk, row.id, item.value, self.decided)
+        elif item.kind == "question":
+            self.app.post_message(Ask(item.value))
+        elif item.kind == "kin":
+            self.app.push_screen(AlertsFound("Related alerts", item.value))
+        elif item.kind == "drilldown":
+            self.app.push_screen(AlertsFound(item.value.name, item.value.results))
         elif item.kind in ("fold", "connection") and isinstance(message.view, PaneView):
             message.view.toggle(item.key)
         elif item.kind == "event":
@@ -62,21 +68,6 @@ class AlertScreen(DecidingScreen):
             self.app.push_screen(
                 Pager(f"Process {item.value.name}", sheets.process_lines(item.value))
             )
-
-    def _tick(self, row: AlertRow, step: Step) -> None:
-        detail = self.desk.readers.here().alert(row.id)
-        if detail is None:
-            return
-        done = step.id not in detail.ticks
-        if self.desk.read_only:
-            self.say("the case is open for reading only", "warning")
-            return
-        try:
-            self.desk.decisions.tick(row.id, step.id, step.text, done)
-        except apsw.Error as error:
-            self.say(f"not saved: {error}", "error")
-            return
-        self.decided()
 
     def _detail(self) -> AlertDetail | None:
         row = self.current()
