@@ -12,6 +12,7 @@ from triage.ui.app import Console
 from triage.ui.lines_view import LinesView
 from triage.ui.screens.drill import Drill
 from triage.ui.screens.exception import ExceptionEditor
+from triage.ui.screens.exceptions import Exceptions
 from triage.ui.screens.log_search import LogSearch
 from triage.ui.screens.main import Main
 from triage.ui.screens.pager import Pager
@@ -27,6 +28,7 @@ OWNERS = {
     "found": LogSearch,
     "timeline": Timeline,
     "editor": ExceptionEditor,
+    "exceptions": Exceptions,
 }
 
 

@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 # Where an action works. "list": the main screen; "rows": its list of alerts; "drill": one alert's
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
 # page; "found": what a search of the logs finds; "timeline": the
-# timeline; "editor": the exception editor.
+# timeline; "editor": the exception editor; "exceptions": the manager of all exceptions.
 _OF_APP = frozenset({"health", "theme"})  # the same wherever one is
-SCOPES = ("list", "rows", "drill", "pane", "sheet", "found", "timeline", "editor")
+SCOPES = ("list", "rows", "drill", "pane", "sheet", "found", "timeline", "editor", "exceptions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("alert.assign", "at", "@", "Assign", "give to somebody: you, another, nobody", _DECIDE,
            _BOTH),
     Action("undo", "u", "u", "Undo", "take back your last decision, note, tick or exception",
-           _DECIDE, _BOTH, 8),
+           _DECIDE, (*_BOTH, "exceptions"), 8),
     Action("mark", "space", "space", "Mark", "mark the alert; in Respond: tick the step", _DECIDE,
            ("rows",), 9),
     Action("pane.tick", "space", "space", "Tick", "tick the step, or take the tick off", _DECIDE,
@@ -174,6 +174,21 @@ ACTIONS: tuple[Action, ...] = (
            ("editor",), 0, False),
     Action("editor.cancel", "escape", "esc", "Cancel", "leave without an exception", _DECIDE,
            ("editor",), 5, False),
+    Action("exceptions", "X", "X", "Exceptions",
+           "every exception: what it hid, until when, what is wrong with it", _APP, _BOTH),
+    Action("exceptions.change", "e", "e", "Edit", "change the exception, seeing what it would hide",
+           _DECIDE, ("exceptions",), 2, False),
+    Action("exceptions.toggle", "d", "d", "Disable", "disable the exception, or enable it again",
+           _DECIDE, ("exceptions",), 3, False),
+    Action("exceptions.extend", "plus", "+", "Extend", "let the exception hold 90 days longer",
+           _DECIDE, ("exceptions",), 4, False),
+    Action("exceptions.delete", "D", "D", "Delete", "take the exception out of its file", _DECIDE,
+           ("exceptions",), 5, False),
+    Action("exceptions.sort", "s", "s", "Sort",
+           "next order of the exceptions: file, hits, last hit, expiry, state", _FIND,
+           ("exceptions",), 6, False),
+    Action("exceptions.file", "E", "E", "Edit file",
+           "open the file of the exception in $EDITOR", _COPY, ("exceptions",), 0, False),
     Action("health", "exclamation_mark,i", "!", "Health",
            "engine, logs, records that can not be read, rules with problems", _APP, _BOTH),
     Action("journal", "J", "J", "Journal",

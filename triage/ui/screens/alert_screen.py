@@ -18,6 +18,7 @@ from triage.ui.screens import sheets, steps
 from triage.ui.screens.alerts_found import AlertsFound
 from triage.ui.screens.deciding import DecidingScreen
 from triage.ui.screens.dialogs import Option
+from triage.ui.screens.exceptions import Exceptions
 from triage.ui.screens.hand_over import hand_over
 from triage.ui.screens.journal import Journal
 from triage.ui.screens.pager import Pager
@@ -153,6 +154,10 @@ class AlertScreen(DecidingScreen):
         told, severity = await hand_over(self.app, self.desk, self.targets())
         if told:
             self.say(told, severity)
+
+    def action_exceptions(self) -> None:
+        """All exceptions: what they hid, until when, what is wrong with them."""
+        self.app.push_screen(Exceptions(self.desk))
 
     def action_journal(self) -> None:
         """Who decided what, when and why: in the whole case, or on this alert."""

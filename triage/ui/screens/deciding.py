@@ -177,21 +177,7 @@ class DecidingScreen(ConsoleScreen):
         self.app.push_screen(Prompt(title, "what you found, for whoever looks next"), noted)
 
     def action_undo(self) -> None:
-        if self.desk.read_only:
-            self.say("the case is open for reading only", "warning")
-            return
-        try:
-            undone = self.desk.decisions.undo()
-            removed = lists.take_back(undone.entry) if undone else ""
-        except (TriageError, apsw.Error) as error:
-            self.say(f"not undone: {error}", "error")
-            return
-        if undone is None:
-            self.say("nothing left to undo")
-        else:
-            kept = plural(len(undone.kept), "alert")
-            left = f"; {kept} changed since, and left so" if undone.kept else ""
-            self.say(f"undone: {told(undone.entry)}{removed}{left}")
+        if take_back(self, self.desk):
             self.decided()
 
     def action_alert_false_positive(self) -> None:
@@ -209,3 +195,23 @@ class DecidingScreen(ConsoleScreen):
         if saved:
             self.say(saved)
             self.decided()
+
+
+def take_back(screen: ConsoleScreen, desk: Desk) -> bool:
+    """Undo this person's last decision and say so; whether there was one."""
+    if desk.read_only:
+        screen.say("the case is open for reading only", "warning")
+        return False
+    try:
+        undone = desk.decisions.undo()
+        removed = lists.take_back(undone.entry) if undone else ""
+    except (TriageError, apsw.Error) as error:
+        screen.say(f"not undone: {error}", "error")
+        return False
+    if undone is None:
+        screen.say("nothing left to undo")
+        return False
+    kept = plural(len(undone.kept), "alert")
+    left = f"; {kept} changed since, and left so" if undone.kept else ""
+    screen.say(f"undone: {told(undone.entry)}{removed}{left}")
+    return True
