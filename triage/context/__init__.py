@@ -3,9 +3,10 @@
 from triage.context.ask import Asked, alerts_for, answer, ask, filled
 from triage.context.backtest import Looked, backtest
 from triage.context.connections import Connection, connections, scope
+from triage.context.describe import describe
 from triage.context.host_tree import Forest, host_tree
 from triage.context.kin import TIES, Kin, kin
-from triage.context.related import WINDOW, Around, around, between, describe
+from triage.context.related import WINDOW, Around, around, between
 from triage.context.search import Condition, Progress, Wanted, fields_with, same_value, search
 from triage.context.techniques import Threat, technique_ids, threats
 from triage.context.timeline import LANES, Timeline

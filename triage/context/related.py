@@ -11,7 +11,6 @@ from triage.case.read import CaseReader
 from triage.engine.match import host_of
 from triage.errors import TriageError
 from triage.event import Event, identity, order_of
-from triage.fields import first_text, lookup, values
 from triage.sources import RecordError, decode, read_range
 
 # (source, format, first, last) → (position, record) pairs: triage.sources.read_range, or a copy of
@@ -98,40 +97,3 @@ def _event(
     if order is None or not span[0] <= order[0] <= span[1]:
         return None
     return Event(identity(doc), order, doc)
-
-
-def describe(event: Event) -> str:
-    """One line for an event: what kind, who did it, to what. Not cleaned: it quotes the log."""
-    doc = event.doc
-    categories = values(doc, "event.category")
-    kinds = values(doc, "event.type")
-    process = first_text(doc, "process.name", "process.executable") or "?"
-    if lookup(doc, "dns.question.name") is not None:
-        answers = ", ".join(str(ip) for ip in values(doc, "dns.resolved_ip"))
-        name = first_text(doc, "dns.question.name")
-        return f"dns {process} asked {name}" + (f" → {answers}" if answers else "")
-    if "network" in categories and lookup(doc, "destination.ip") is not None:
-        domain = first_text(doc, "destination.domain")
-        port = first_text(doc, "destination.port")
-        arrow = "←" if first_text(doc, "network.direction") in ("ingress", "incoming") else "→"
-        side = "source" if arrow == "←" else "destination"
-        place = first_text(doc, f"{side}.ip") + (f":{port}" if port else "")
-        return f"net {process} {arrow} {place}" + (f" {domain}" if domain else "")
-    if "process" in categories and "start" in kinds:
-        parent = first_text(doc, "process.parent.name")
-        line = first_text(doc, "process.command_line") or process
-        return f"start {parent} → {line}" if parent else f"start {line}"
-    if "process" in categories and "end" in kinds:
-        return f"end {process}"
-    if lookup(doc, "registry.path") is not None:
-        data = first_text(doc, "registry.data.strings")
-        return f"registry {process} {first_text(doc, 'registry.path')}" + (
-            f" = {data}" if data else ""
-        )
-    if lookup(doc, "file.path") is not None or lookup(doc, "file.name") is not None:
-        what = str(kinds[0]) if kinds else "file"
-        what = "load" if first_text(doc, "event.code") == "7" else f"file {what}"
-        return f"{what} {process} {first_text(doc, 'file.path', 'file.name')}"
-    action = first_text(doc, "event.action", "event.code", "message") or "event"
-    target = first_text(doc, "winlog.event_data.TargetImage", "winlog.channel")
-    return f"{action} {process if process != '?' else ''} {target}".strip()
