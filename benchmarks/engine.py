@@ -4,8 +4,10 @@
 
 RULES_DIR holds many rules (best some hundred); EVENTS.ndjson is a log of some hundred thousand
 events. Each way is a process of its own and is run ``ROUNDS`` times in turn; the figures are
-medians of CPU time, and are best kept as ratios. Memory is that of the whole file and of its first
+medians, and are best kept as ratios. Memory is that of the whole file and of its first
 tenth: flat means equal. The PyPI package ``eql`` is measured on a slice where it is installed.
+Figures are of the clock on the wall, so that two processes can be seen to be faster than one: the
+machine has to be quiet.
 """
 
 from __future__ import annotations
@@ -48,33 +50,29 @@ def task_decode(log: str) -> dict[str, Any]:
     return {"events": events, **since(began)}
 
 
-def task_engine(rules_dir: str, every: str, log: str) -> dict[str, Any]:
-    """Match and join with every so-manyth rule of a folder."""
-    from triage.engine.match import Matcher
-    from triage.engine.sequence import Sequencer
-    from triage.rules import load_rules
-    from triage.run import settle
+def task_engine(rules_dir: str, processes: str, log: str) -> dict[str, Any]:
+    """Hunt with the rules of a folder, as the command does, with so many processes."""
+    from triage.run import Config, Engine, hunt, settle
     from triage.sources import Follower
 
     began = clocks()
-    loaded = [rule for rule in load_rules([Path(rules_dir)]).rules if rule.runnable]
-    rules = loaded[:: int(every)]
-    matcher = Matcher([(rule, ()) for rule in rules], processes=False)
+    config = Config((Path(rules_dir),), Path(rules_dir) / "no-exceptions")
+    engine = Engine(config, ":memory:", Follower([log], once=True))
     load = since(began)
     settle()
-    sequencer = Sequencer(rules)
-    began, events, matches = clocks(), 0, 0
-    for block in Follower([log], once=True).poll():
-        result = matcher(block)
-        events += result.events
-        matches += len(sequencer.advance(result.hits).matches)
-    matches += len(sequencer.pass_time(None).matches)
+    began = clocks()
+    alerts = hunt(engine, lambda: None, int(processes))
+    collapsed = engine.collapsed
+    done = since(began)
+    rules = len(engine.book.rules)
+    events = engine.events
+    engine.close()
     return {
         "events": events,
-        "matches": matches,
-        "rules": len(rules),
+        "matches": len(alerts) + collapsed,
+        "rules": rules,
         "load": load["cpu"],
-        **since(began),
+        **done,
     }
 
 
@@ -122,28 +120,30 @@ def task_profile(rules_dir: str, log: str) -> dict[str, Any]:
 
     profile = cProfile.Profile()
     profile.enable()
-    done = task_engine(rules_dir, "1", log)
+    done = task_engine(rules_dir, "1", log)  # in this process, where the profile sees it
     profile.disable()
     text = io.StringIO()
     pstats.Stats(profile, stream=text).strip_dirs().sort_stats("tottime").print_stats(25)
     return {"profile": text.getvalue(), **done}
 
 
-def clocks() -> float:
-    return time.process_time()
+def clocks() -> tuple[float, float]:
+    return time.process_time(), time.perf_counter()
 
 
-def since(began: float) -> dict[str, float]:
+def since(began: tuple[float, float]) -> dict[str, float]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
-    return {"cpu": clocks() - began, "peak": peak}
+    cpu, wall = clocks()
+    return {"cpu": cpu - began[0], "wall": wall - began[1], "peak": peak}
 
 
-def compare(rules_dir: str, log: str, few_log: str) -> None:
+def compare(rules_dir: str, few_rules: str, log: str, few_log: str) -> None:
     """Run all ways in turn over one log and print their ratios."""
     ways: dict[str, tuple[str, ...]] = {
         "orjson alone": ("decode", log),
         "all rules": ("engine", rules_dir, "1", log),
-        "a tenth of them": ("engine", rules_dir, str(FEW), log),
+        "a tenth of them": ("engine", few_rules, "1", log),
+        "all rules, two processes": ("engine", rules_dir, "2", log),
     }
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -157,13 +157,15 @@ def compare(rules_dir: str, log: str, few_log: str) -> None:
     one = runs["all rules"][0]
     print(f"{Path(log).name}: {base['events']:,} events, {one['matches']:,} matches")
     for name in ways:
-        each = median(name, "cpu") / base["events"] * 1e6
-        ratio = median(name, "cpu") / median("orjson alone", "cpu")
-        print(f"  {name:28} {each:8.1f} µs CPU an event {ratio:6.1f}×", end="")
+        each = median(name, "wall") / base["events"] * 1e6
+        ratio = median(name, "wall") / median("orjson alone", "wall")
+        print(f"  {name:28} {each:8.1f} µs an event {ratio:6.1f}×", end="")
         print(f" {median(name, 'peak'):7.0f} MiB" if "rules" in runs[name][0] else "")
     names = list(ways)
     print(f"  {one['rules']} rules cost {median(names[1], 'cpu') / median(names[2], 'cpu'):.2f}×"
           f" those {runs[names[2]][0]['rules']}")  # fmt: skip
+    print(f"  two processes: {median(names[1], 'wall') / median(names[3], 'wall'):.2f}× as fast as"
+          f" one, with {runs[names[3]][0]['matches']:,} matches")  # fmt: skip
     print(f"  rules load in {median(names[1], 'load'):.2f} s")
     few = measured("engine", rules_dir, "1", few_log)
     print(f"  peak memory {few['peak']:.0f} MiB at {few['events']:,} events,"
@@ -187,13 +189,17 @@ def main(arguments: Sequence[str]) -> None:
         return
     rules_dir, *logs = arguments
     with tempfile.TemporaryDirectory() as folder:
+        few_rules = Path(folder) / "rules"
+        few_rules.mkdir()
+        for path in sorted(Path(rules_dir).rglob("*.toml"))[::FEW]:
+            (few_rules / path.name).write_bytes(path.read_bytes())
         for log in logs:
             few = Path(folder) / "few.ndjson"
             with open(log, "rb") as lines:
                 tenth = sum(1 for _ in lines) // 10
                 lines.seek(0)
                 few.write_bytes(b"".join(islice(lines, tenth)))
-            compare(rules_dir, log, str(few))
+            compare(rules_dir, str(few_rules), log, str(few))
         print(measured("profile", rules_dir, str(few))["profile"])
 
 

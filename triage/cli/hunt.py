@@ -48,10 +48,19 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         "--format", choices=("ndjson", "table"), default="ndjson", help="default: %(default)s"
     )
     parser.add_argument("--case", metavar="FILE", help="also keep alerts and evidence in this case")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="match with N processes (default: one a processor, where the logs are large)",
+    )
     parser.set_defaults(command=_hunt)
 
 
 def _hunt(options: argparse.Namespace) -> int:
+    if options.processes < 0:
+        raise TriageError("--processes takes a number from 1 on, or 0 to leave it to triage")
     settings = rule_config(options)
     follower = Follower(options.paths, once=True)
     engine = Engine(settings, options.case or MEMORY, follower)
@@ -64,7 +73,7 @@ def _hunt(options: argparse.Namespace) -> int:
             raise TriageError("no rule could be loaded; see the problems above, or add --rules DIR")
         progress = Progress(follower)
         try:
-            alerts = hunt(engine, lambda: progress(engine.events))
+            alerts = hunt(engine, lambda: progress(engine.events), options.processes)
         finally:
             progress.end()
         if options.case:

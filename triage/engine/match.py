@@ -162,7 +162,7 @@ class Matcher:
         ``waiting``: leave later stages of sequences to triage.engine.waiting, where they can wait.
         """
         self.index = index = StepIndex(rules, waiting=waiting)
-        self._processes = processes
+        self.processes = processes
         self._optimise = optimise
         self._readers = {field: reader(field) for field in index.fields}
         self._sieves: dict[frozenset[str], Sieve] = {}  # of documents, by their outermost keys
@@ -186,7 +186,7 @@ class Matcher:
             host = host_of(doc)
             order = order_of(doc, block.source, position)
             run.note(host, order[0] if order else None)
-            if self._processes:
+            if self.processes:
                 if change := process_change(doc, host, order):
                     run.processes.append(change)
                 elif order:

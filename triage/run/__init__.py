@@ -1,9 +1,9 @@
 """Run: the engine at work, over logs once or for ever: follow, match, sequence, commit."""
 
-from triage.run.engine import Engine, hunt, settle, wall_clock
+from triage.run.engine import Engine, hunt, settle
 from triage.run.follow import follow, stop_on_signals
 from triage.run.process import EngineProcess
-from triage.run.rulebook import Config, Rulebook
+from triage.run.rulebook import Config, Rulebook, wall_clock
 
 __all__ = [
     "Config",

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import chain
 
 from triage.case.model import EngineState
 from triage.case.model import SourceState as CaseSource
@@ -14,21 +15,17 @@ from triage.case.read import CaseReader
 from triage.case.schema import MEMORY
 from triage.case.write import CaseWriter, Committed
 from triage.context import WINDOW, around
-from triage.engine.match import Hit, Suppression, host_of
+from triage.engine.match import BlockResult, Hit, Suppression, host_of
 from triage.engine.sequence import Sequencer
 from triage.engine.waiting import BlockPlace, Waiting
 from triage.errors import TriageError
 from triage.run.health import Health, lag_of, memory
-from triage.run.rulebook import Config, Excepted, Rulebook
+from triage.run.pool import MatchPool, worth
+from triage.run.rulebook import Config, Excepted, Rulebook, wall_clock
 from triage.sources import Block, Follower, Position, read_range
 
 _RECENT_BLOCKS = 40  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
-
-
-def wall_clock() -> int:
-    """Nanoseconds since 1970."""
-    return time.time_ns()
 
 
 class Engine:
@@ -37,6 +34,7 @@ class Engine:
     def __init__(
         self, config: Config, case: str, follower: Follower, clock: Callable[[], int] = wall_clock
     ) -> None:
+        self._config = config
         self.book = Rulebook(config, clock)
         self.writer = CaseWriter(case, clock)
         self.follower = follower
@@ -110,9 +108,30 @@ class Engine:
             self.writer.commit_released(advance, released, self.book.rules)
             self.suppressed += len(released)
 
-    def take(self, block: Block) -> Committed:
-        """Match a block, advance the sequences, commit."""
-        result = self._waiting.advance(block, self._matcher(block))
+    def matched(self, processes: int = 0) -> Iterator[tuple[Block, BlockResult]]:
+        """The blocks of all logs, each with what the rules find in it, as :meth:`take` wants them.
+
+        ``processes``: how many to match with; 0: as many as the size of the logs is worth.
+        """
+        blocks = self.follower.poll()
+        first = next(blocks, None)
+        if first is None:
+            return
+        blocks = chain([first], blocks)
+        many = processes or worth(sum(one.size for one in self.follower.sources()))
+        if many == 1:
+            yield from ((block, self._matcher(block)) for block in blocks)
+            return
+        mark = self.book.mark(self._excepted)
+        pool = MatchPool(self._config, self._matcher, mark, many)
+        try:
+            yield from pool(blocks)
+        finally:
+            pool.close()
+
+    def take(self, block: Block, result: BlockResult | None = None) -> Committed:
+        """Match a block, where that is not done, advance the sequences, commit."""
+        result = self._waiting.advance(block, result or self._matcher(block))
         advance = self._sequencer.advance(result.hits)
         self._waiting.forget(advance.evicted, self._sequencer.is_open)
         known = self._waiting.note(block, result)
@@ -226,15 +245,15 @@ def settle() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
-def hunt(engine: Engine, progress: Callable[[], None]) -> list[str]:
+def hunt(engine: Engine, progress: Callable[[], None], processes: int = 0) -> list[str]:
     """Read everything once; the ids of the alerts that stand at the end, in order of time.
 
-    ``progress`` is called after each block. All is read before the first alert is told, since an
-    event further on may belong before one already read.
+    ``progress`` is called after each block; ``processes`` is as in ``Engine.matched``. All is read
+    before the first alert is told, since an event further on may belong before one already read.
     """
     found: set[str] = set()
-    for block in engine.follower.poll():
-        found.update(engine.take(block).found)
+    for block, result in engine.matched(processes):
+        found.update(engine.take(block, result).found)
         progress()
     if confirmed := engine.pass_time(None):
         found.update(confirmed.found)

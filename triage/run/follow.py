@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from triage.case.lock import EngineLock
 from triage.case.write import CaseWriter
-from triage.run.engine import Engine, settle, wall_clock
+from triage.run.engine import Engine, settle
+from triage.run.rulebook import wall_clock
 from triage.run.rulebook import Config
 from triage.sources import Follower
 

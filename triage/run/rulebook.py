@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +13,11 @@ from triage.errors import Problem
 from triage.exceptions import FOLDER, ExceptionSet, Item, compile_item, load_exceptions
 from triage.fields import Doc
 from triage.rules import Rule, RuleSet, load_rules
+
+
+def wall_clock() -> int:
+    """Nanoseconds since 1970."""
+    return time.time_ns()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,14 @@ class Rulebook:
             rule.rule_id: [compiled[id(one)] for one in self.exceptions.items_for(rule, now)]
             for rule in self.rules.values()
         }
+
+    def mark(self, excepted: Mapping[str, list[Excepted]]) -> str:
+        """What tells this matcher from others: equal ones give every record the same result."""
+        parts = [
+            (rule_id, rule.fingerprint, [(one.item, one.values) for one in excepted[rule_id]])
+            for rule_id, rule in self.rules.items()
+        ]
+        return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
     def matcher(self, excepted: Mapping[str, list[Excepted]], *, processes: bool) -> Matcher:
         """The rules with their exceptions, compiled."""
