@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from triage.case.lock import EngineLock
 from triage.case.write import CaseWriter
 from triage.run.engine import Engine, settle
-from triage.run.rulebook import wall_clock
-from triage.run.rulebook import Config
+from triage.run.rulebook import Config, wall_clock
 from triage.sources import Follower
 
 _SAY_EVERY = 0.5  # seconds between two words of the engine to the console
