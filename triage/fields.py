@@ -126,7 +126,7 @@ def flatten(doc: Doc, prefix: str = "") -> dict[str, Any]:
 
 def put(doc: Doc, name: str, value: Any) -> None:
     """Set field ``name`` of a nested document, making the objects on the way."""
-    *path, last = name.split(".")
+    *path, last = _parts(name)
     for part in path:
         child = doc.get(part)
         if child.__class__ is not dict:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 from functools import lru_cache
 from ipaddress import ip_address
 
 _IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
+_PLAIN, _QUOTED = re.compile(r'[^\\" \t]+'), re.compile(r'[^\\"]+')  # what stands for itself
 _MAX_NAME = 254  # characters of a domain name, with its last dot
 
 # Suffixes of several labels under which anybody may register: countries' own, then those of hosters
@@ -44,6 +46,12 @@ def arguments(command_line: str) -> list[str]:
     started = quoted = False
     at, end = 0, len(command_line)
     while at < end:
+        plain = (_QUOTED if quoted else _PLAIN).match(command_line, at)
+        if plain is not None:
+            word.append(plain[0])
+            started = True
+            at = plain.end()
+            continue
         char = command_line[at]
         if char == "\\":
             run = at
@@ -65,13 +73,9 @@ def arguments(command_line: str) -> list[str]:
                 word.append('"')
                 at += 1
             quoted = not quoted
-        elif char in " \t" and not quoted:
-            if started:
-                words.append("".join(word))
-                word, started = [], False
-        else:
-            word.append(char)
-            started = True
+        elif started:  # a blank or tab outside quotes
+            words.append("".join(word))
+            word, started = [], False
         at += 1
     if started:
         words.append("".join(word))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
+_GUIDS = ("Guid", "GUID")  # how the names of values end that are GUIDs
 _AUDIT_FAILURE, _AUDIT_SUCCESS = 1 << 52, 1 << 53
 
 
@@ -87,10 +88,11 @@ def event_data(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
         if not name:
             nameless += 1
             name = f"param{nameless}"
-        shown = text(value)
+        shown = value if value.__class__ is str else text(value)
         if shown and shown != "-":
-            name = name.replace(" ", "_")  # as winlogbeat has them, and a query can write them
-            data[name] = guid(shown) if name[-4:] in ("Guid", "GUID") else shown
+            if " " in name:  # as winlogbeat has them, and a query can write them
+                name = name.replace(" ", "_")
+            data[name] = guid(shown) if name.endswith(_GUIDS) else shown
     return data
 
 
