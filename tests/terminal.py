@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Self
 
 
 class Terminal:
@@ -33,7 +34,7 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSWINSZ, _window(*size))
             os.execvpe(command[0], list(command), {**os.environ, **(env or {})})  # noqa: S606 - the test's own command
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

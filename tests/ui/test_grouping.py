@@ -16,9 +16,10 @@ from tests.ui.test_store import SEVERITIES, row
 from triage import times
 from triage.case.model import AlertRow
 from triage.ui.app import Console
+from triage.ui.arrangement import SORTS
 from triage.ui.filtering import parse
 from triage.ui.grouping import GROUPINGS, Group, GroupKey, network, technique
-from triage.ui.store import SORTS, AlertStore
+from triage.ui.store import AlertStore
 
 Make = Callable[..., Console]
 changes = st.lists(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.ui.test_filtering import ROW
 from triage.case.model import AlertRow
+from triage.ui.arrangement import SORTS
 from triage.ui.filtering import parse
-from triage.ui.store import SORTS, AlertStore, Change
+from triage.ui.store import AlertStore, Change
 
 SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -77,3 +79,35 @@ def test_a_hundred_thousand_rows_are_quick(sort: str) -> None:
         assert store.place(f"id{100_000 + n:06}") is not None
     # A tenth of what ten looks a second leave; a sort of all rows each time takes far longer.
     assert (time.process_time() - start) / 100 < 0.01
+
+
+def test_what_comes_while_much_is_arranged_is_in_it() -> None:
+    """Another order of many rows is made in slices; what was shown stays until it is done."""
+    chance = random.Random(7)
+    store = AlertStore()
+    work: list[Iterator[None]] = []
+    store.later = work.append
+    store.update(row(n, time=chance.randrange(10**9), user=f"u{n % 50}") for n in range(6_000))
+    store.set_grouping("user")
+    store.arrange(parse("severity>=high"), "severity", "user")  # before the other has ended
+    before = list(store)
+    for step in range(8):
+        next(work[1])
+        changed = row(step, time=5, severity="low" if step % 2 else "critical")
+        store.update([changed, row(9_000 + step, time=chance.randrange(10**9))])
+    assert store.arranging
+    assert (store.sort, store.grouping, store.groups) == ("severity", "user", None)
+    assert len(store) == len(before) + 8
+    for job in work:
+        for _slice in job:
+            pass
+    assert not store.arranging
+    wanted = AlertStore()
+    wanted.update(row_ for row_ in (store.get(f"id{n:06}") for n in range(9_008)) if row_)
+    wanted.arrange(parse("severity>=high"), "severity", "user")
+    assert list(store) == list(wanted)
+    assert store.groups is not None
+    assert wanted.groups is not None
+    assert [store.groups.at(n)[0] for n in range(len(store.groups))] == [
+        wanted.groups.at(n)[0] for n in range(len(wanted.groups))
+    ]

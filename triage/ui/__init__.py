@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def run_console(
         clock=clock,
         read_only=read_only,
     )
+    # Alerts are many objects in no cycle: Python would look through all of them again and again.
+    gc.set_threshold(50_000, 50, 100)
     try:
         console.run()
     finally:

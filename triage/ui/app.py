@@ -28,6 +28,7 @@ from triage.ui.signals import Ask, Hurry, OpenAlert, Pivoted, SearchLogs
 from triage.ui.subject import Readers
 
 _POLL = 0.1  # seconds between two looks at the case
+_BREATH = 0.01  # seconds between two slices of what it held at first
 _THEME_POLL = 0.5  # seconds between two looks at theme files
 
 
@@ -100,7 +101,7 @@ class Console(App[None]):
                 news = None  # somebody writes for long: the next look will do
             if news is not None:
                 self.post_message(self.Came(news))
-            self._wake.wait(_POLL)
+            self._wake.wait(_BREATH if self._feed.reading else _POLL)
             self._wake.clear()
 
     def on_console_came(self, message: Came) -> None:

@@ -5,8 +5,8 @@ It works in a thread of its own and hands on immutable news that replace one ano
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from triage.case.model import AlertRow, EngineState
@@ -18,6 +18,8 @@ from triage.ui.troubles import DISK_FULL, engine_reason, free_bytes, troubles
 _RESTARTS = 5
 _TOLD = 8 * SECOND  # a restart is shown for at least so long
 _SILENT = 15 * SECOND  # an engine speaks twice a second
+_FIRST = 300  # alerts that are shown at once, the newest: more than any screen holds
+_SLICE = 2_000  # of the rest, read in one go
 _DISK_EVERY = 5 * SECOND  # between two looks at the room on the case's disk
 
 
@@ -42,6 +44,7 @@ class News:
     roots: tuple[str, ...]  # what is watched
     sources: int  # logs followed
     journal: int  # the newest journal entry that the rows have in them
+    total: int = 0  # alerts in the case while they are read for the first time, else 0
     troubles: tuple[str, ...] = ()  # what is wrong while the engine runs, the worst first
 
 
@@ -93,6 +96,34 @@ class Feed:
         self._supervisor = Supervisor(engine, clock)
         self._change = 0
         self._last: News | None = None
+        self._rest: Iterator[list[AlertRow]] | None = None  # of the first reading
+        self._total = 0
+
+    @property
+    def reading(self) -> bool:
+        """There is more to read of what the case held at first: poll at once."""
+        return self._rest is not None
+
+    def _rows(self) -> list[AlertRow]:
+        """The alerts that are new since the last call. The first gives the newest, and those that
+        follow the others by and by: a screen need not wait for a hundred thousand."""
+        if self._last is None:
+            self._change = int(self._reader.meta("change") or 0)
+            self._total = self._reader.alert_count()
+            found = self._reader.newest_alerts(_FIRST)
+            if len(found) < self._total:
+                self._rest = self._reader.alert_slices(_SLICE)
+            return found
+        if self._rest is not None:
+            found = next(self._rest, [])
+            if found:
+                return found
+            self._rest = None
+            self._total = 0
+        found = self._reader.alerts(after=self._change)
+        if found:
+            self._change = found[-1].change
+        return found
 
     def poll(self) -> News | None:
         """What changed since the last call; None where nothing did."""
@@ -101,13 +132,23 @@ class Feed:
         state = self._reader.engine() if changed or before is None else before.engine
         word = self._supervisor.look(state)
         disk = self._look_at_disk()
-        if not (changed or disk) and before is not None and word == before.engine_word:
+        reading = self.reading
+        if not (changed or disk or reading) and before is not None and word == before.engine_word:
             return None
         # Before the rows: what is decided in between is asked about in vain, but never overlooked.
         journal = self._reader.journal_end() if changed or before is None else before.journal
-        rows = self._reader.alerts(after=self._change) if changed else []
-        if rows:
-            self._change = rows[-1].change
+        rows = self._rows() if changed or reading else []
+        if reading and before is not None:
+            total = self._total if self.reading else 0
+            self._last = replace(
+                before,
+                rows=tuple(rows),
+                engine=state,
+                engine_word=word,
+                journal=journal,
+                total=total,
+            )
+            return self._last
         problems = {one[0] for one in self._reader.problems() if one[3] == "error"}
         roots = tuple(self._reader.meta("roots").splitlines())
         states, behind_since = self._reader.source_states()
@@ -115,7 +156,16 @@ class Feed:
         rules = state.rules or sum(one.runnable for one in self._reader.rules())
         sources = sum(states.values()) - states.get("skipped", 0)
         self._last = News(
-            tuple(rows), state, word, rules, len(problems), roots, sources, journal, wrong
+            tuple(rows),
+            state,
+            word,
+            rules,
+            len(problems),
+            roots,
+            sources,
+            journal,
+            self._total,
+            wrong,
         )
         return self._last
 

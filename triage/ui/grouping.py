@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -22,6 +22,7 @@ Key = tuple[Any, ...]
 GroupKey = tuple[str, ...]
 Pair = tuple[AlertRow, AlertRow]
 _BARS = " ▁▂▃▄▅▆▇█"
+_SLICE = 5_000  # alerts sorted in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,38 +132,42 @@ class Groups:
         grouping: Grouping,
         order: Callable[[AlertRow], Key],
         size_first: bool,
-        opened: Iterable[GroupKey] = (),
     ) -> None:
         self._grouping = grouping
         self._order = order
         self._size_first = size_first
         self._groups: dict[GroupKey, Group] = {}
         self._ranks: list[Key] = []  # (…, group key), ascending
-        self._open = set(opened)
+        self._open: set[GroupKey] = set()
         self._heads: list[int] | None = None  # row of each open group; None: to be worked out
         self._places: list[int] = []  # of each open group among all groups
         self._before: list[int] = [0]  # how many alerts lie open before each, and at last in all
 
     # Alerts come and go ---------------------------------------------------------------------------
 
-    def build(self, rows: Iterable[AlertRow]) -> None:
-        """Group all of ``rows`` anew; what was open stays open."""
+    def collect(self, rows: Iterable[AlertRow]) -> None:
+        """Take rows in without an order; :meth:`arrange` gives it once all are in."""
         key_of, order = self._grouping.key, self._order
-        groups: dict[GroupKey, Group] = {}
         for row in rows:
             key = key_of(row)
-            group = groups.get(key)
+            group = self._groups.get(key)
             if group is None:
-                group = groups[key] = Group(key, self._grouping.title(row))
+                group = self._groups[key] = Group(key, self._grouping.title(row))
             group.keys.append(order(row))
             group.times.append(row.time)
             group.tally(row, 1)
-        for group in groups.values():
+
+    def arrange(self) -> Iterator[None]:
+        """Put all in order; stops now and then, for whoever has other things to do."""
+        sorted_since = 0
+        for group in self._groups.values():
             group.keys.sort()
             group.times.sort()
-        self._groups = groups
-        self._open &= groups.keys()
-        self._ranks = sorted(map(self.rank, groups.values()))
+            sorted_since += len(group)
+            if sorted_since > _SLICE:
+                sorted_since = 0
+                yield
+        self._ranks = sorted(map(self.rank, self._groups.values()))
         self._heads = None
 
     def update(
@@ -238,6 +243,11 @@ class Groups:
 
     def is_open(self, key: GroupKey) -> bool:
         return key in self._open
+
+    def open(self, keys: Iterable[GroupKey]) -> None:
+        """Show the alerts of these groups, as far as there are such groups."""
+        self._open = set(keys) & self._groups.keys()
+        self._heads = None
 
     def toggle(self, key: GroupKey) -> None:
         """Show a group's alerts below it, or no longer."""

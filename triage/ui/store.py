@@ -1,33 +1,23 @@
 """The alerts a console shows: a sequence with a filter and an order. No widget, no database.
 
-Rows lie in a dict by id; what is shown is a sorted list of (sort key …, id), so that an update of
-one row costs a bisection, also among 100,000.
+Rows lie in a dict by id; what is shown is an :class:`Arrangement` of them, so that an update of
+one row costs a bisection, also among 100,000. Another filter, order or grouping of many rows is
+arranged in slices, and what was shown stays until that is done.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from triage.case.model import SEVERITIES, AlertRow
+from triage.case.model import AlertRow
+from triage.ui.arrangement import SORTS, Arrangement
 from triage.ui.filtering import Predicate
 from triage.ui.grouping import GROUPINGS, Groups, Key
 
-_RANK = {name: -rank for rank, name in enumerate(SEVERITIES)}
-SORTS: dict[str, Callable[[AlertRow], Key]] = {
-    "newest": lambda row: (-row.time, row.id),
-    "oldest": lambda row: (row.time, row.id),
-    "severity": lambda row: (_RANK.get(row.severity, 1), -row.time, row.id),
-    "risk": lambda row: (-row.risk_score, -row.time, row.id),
-    "rule": lambda row: (row.rule_name.lower(), -row.time, row.id),
-    "host": lambda row: (row.host.lower(), -row.time, row.id),
-    "count": lambda row: (-row.count, -row.time, row.id),
-    "undecided": lambda row: (row.status != "open", row.status == "closed", -row.time, row.id),
-}
-# Beyond this many changed rows, going through all of them once is quicker than a bisection each.
-_BULK = 100
+_AT_ONCE = 5_000  # rows that are arranged in one go: nobody notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +48,19 @@ class AlertStore(Sequence[AlertRow]):
 
     def __init__(self) -> None:
         self._rows: dict[str, AlertRow] = {}
-        self._keys: list[Key] = []
-        self._shown: set[str] = set()
-        self._predicate: Predicate = lambda _row: True
-        self._sort = "newest"
-        self.grouping = ""  # a name of GROUPINGS
-        self.groups: Groups | None = None  # of the alerts shown
+        self._now = Arrangement(lambda _row: True, "newest", "")
+        self._next: Arrangement | None = None  # being made
+        self._since: dict[str, AlertRow | None] = {}  # rows that changed meanwhile, as they were
         self._listeners: list[Callable[[Change], None]] = []
         self._counts: dict[str, int] = {}
         self.most_collapsed = 0  # the largest ``collapsed`` of any row so far
+        # Takes slices of work and does them by and by; where there is none, all is done at once.
+        self.later: Callable[[Iterator[None]], None] | None = None
 
     # The sequence ---------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._now.keys)
 
     @overload
     def __getitem__(self, index: int) -> AlertRow: ...
@@ -79,11 +68,11 @@ class AlertStore(Sequence[AlertRow]):
     def __getitem__(self, index: slice) -> list[AlertRow]: ...
     def __getitem__(self, index: int | slice) -> AlertRow | list[AlertRow]:
         if isinstance(index, slice):
-            return [self._rows[key[-1]] for key in self._keys[index]]
-        return self._rows[self._keys[index][-1]]
+            return [self._rows[key[-1]] for key in self._now.keys[index]]
+        return self._rows[self._now.keys[index][-1]]
 
     def __iter__(self) -> Iterator[AlertRow]:
-        return (self._rows[key[-1]] for key in self._keys)
+        return (self._rows[key[-1]] for key in self._now.keys)
 
     def get(self, alert_id: str) -> AlertRow | None:
         """The row of that id, shown or not."""
@@ -91,21 +80,21 @@ class AlertStore(Sequence[AlertRow]):
 
     def shows(self, alert_id: str) -> bool:
         """Whether an alert passes the filter."""
-        return alert_id in self._shown
+        return alert_id in self._now.shown
 
     def place(self, alert_id: str) -> int | None:
         """The index of an alert among those shown; None where it is not shown."""
-        if alert_id not in self._shown:
+        if alert_id not in self._now.shown:
             return None
-        return bisect_left(self._keys, self.key(alert_id))
+        return bisect_left(self._now.keys, self.key(alert_id))
 
     def key(self, alert_id: str) -> Key:
         """The sort key of an alert, unique and comparable with those of :meth:`key_at`."""
-        return SORTS[self._sort](self._rows[alert_id])
+        return self._now.order(self._rows[alert_id])
 
     def key_at(self, index: int) -> Key:
         """The sort key of the row at ``index``."""
-        return self._keys[index]
+        return self._now.keys[index]
 
     @property
     def total(self) -> int:
@@ -113,8 +102,28 @@ class AlertStore(Sequence[AlertRow]):
         return len(self._rows)
 
     @property
+    def _wanted(self) -> Arrangement:
+        return self._next or self._now
+
+    @property
     def sort(self) -> str:
-        return self._sort
+        """The order asked for, a name of SORTS."""
+        return self._wanted.sort
+
+    @property
+    def grouping(self) -> str:
+        """The grouping asked for, a name of GROUPINGS, or ""."""
+        return self._wanted.grouping
+
+    @property
+    def groups(self) -> Groups | None:
+        """The groups of the alerts shown."""
+        return self._now.groups
+
+    @property
+    def arranging(self) -> bool:
+        """What is shown is not yet what was asked for."""
+        return self._next is not None
 
     @property
     def counts(self) -> Counts:
@@ -133,91 +142,61 @@ class AlertStore(Sequence[AlertRow]):
         fresh = {row.id: row for row in rows}
         if not fresh:
             return
-        order, groups = SORTS[self._sort], self.groups
-        added: list[str] = []
-        gone: list[AlertRow] = []
-        come: list[AlertRow] = []
-        stayed: list[tuple[AlertRow, AlertRow]] = []  # shown where they were: (before, now)
-        for alert_id, row in fresh.items():
-            old = self._rows.get(alert_id)
-            self._rows[alert_id] = row
-            self.most_collapsed = max(self.most_collapsed, row.collapsed)
-            self._count(row, 1)
-            passes = self._predicate(row)
+        changes = [(self._rows.get(alert_id), row) for alert_id, row in fresh.items()]
+        for old, row in changes:
             if old is not None:
                 self._count(old, -1)
-                if alert_id in self._shown:
-                    same = order(old) == order(row)
-                    if passes and same and (groups is None or groups.key(old) == groups.key(row)):
-                        stayed.append((old, row))
-                        continue
-                    gone.append(old)
-            elif passes:
-                added.append(alert_id)
-            if passes:
-                come.append(row)
-        self._place(gone, come)
-        if groups is not None:
-            groups.update(gone, come, stayed)
+            if self._next is not None:
+                self._since.setdefault(row.id, old)
+            self.most_collapsed = max(self.most_collapsed, row.collapsed)
+            self._count(row, 1)
+        self._rows.update(fresh)
+        added = self._now.apply(changes)
         self._tell(Change(False, tuple(added), frozenset(fresh)))
-
-    def _place(self, gone: list[AlertRow], come: list[AlertRow]) -> None:
-        """Take keys out of the order and others in."""
-        order = SORTS[self._sort]
-        if len(gone) > _BULK:
-            out = {row.id for row in gone}
-            self._keys = [key for key in self._keys if key[-1] not in out]
-        else:
-            for row in gone:
-                del self._keys[bisect_left(self._keys, order(row))]
-        self._shown.difference_update(row.id for row in gone)
-        if len(come) > _BULK:
-            self._keys.extend(sorted(map(order, come)))
-            self._keys.sort()  # two runs: they are merged, not sorted
-        else:
-            for row in come:
-                insort(self._keys, order(row))
-        self._shown.update(row.id for row in come)
 
     def set_filter(self, predicate: Predicate) -> None:
         """Show the alerts that pass ``predicate``."""
-        self._predicate = predicate
-        self._arrange()
-        self._tell(Change(True))
+        self.arrange(predicate, self.sort, self.grouping)
 
     def set_sort(self, name: str) -> None:
         """Order by a name of SORTS."""
-        self._sort = name
-        self.set_grouping(self.grouping)
+        self.arrange(self._wanted.predicate, name, self.grouping)
 
     def set_grouping(self, name: str) -> None:
         """Group by a name of GROUPINGS; not at all by ""."""
-        opened = self.groups.opened if self.groups and name == self.grouping else ()
-        self.grouping = name
-        self.groups = None
-        if name:
-            order = SORTS[self._sort]
-            self.groups = Groups(GROUPINGS[name], order, self._sort == "count", opened)
-        self._arrange()
-        self._tell(Change(True))
+        self.arrange(self._wanted.predicate, self.sort, name)
 
     def next_sort(self) -> str:
         """The order that follows the present one."""
         names = list(SORTS)
-        return names[(names.index(self._sort) + 1) % len(names)]
+        return names[(names.index(self.sort) + 1) % len(names)]
 
     def next_grouping(self) -> str:
         """The grouping that follows the present one; "" follows the last."""
         names = ["", *GROUPINGS]
         return names[(names.index(self.grouping) + 1) % len(names)]
 
-    def _arrange(self) -> None:
-        order, passes = SORTS[self._sort], self._predicate
-        shown = [row for row in self._rows.values() if passes(row)]
-        self._keys = sorted(map(order, shown))
-        self._shown = {row.id for row in shown}
-        if self.groups is not None:
-            self.groups.build(shown)
+    def arrange(self, predicate: Predicate, sort: str, grouping: str) -> None:
+        """Show what passes ``predicate``, by a name of SORTS and one of GROUPINGS, or ""."""
+        self._since = {}
+        self._next = Arrangement(predicate, sort, grouping)
+        work = self._arranging(self._next, list(self._rows.values()))
+        if self.later is not None and len(self._rows) > _AT_ONCE:
+            self.later(work)
+            return
+        for _slice in work:
+            pass
+
+    def _arranging(self, made: Arrangement, rows: Sequence[AlertRow]) -> Iterator[None]:
+        for _slice in made.build(rows):
+            yield
+            if self._next is not made:
+                return  # something else is wanted by now
+        made.apply([(old, self._rows[alert_id]) for alert_id, old in self._since.items()])
+        if made.groups and self._now.groups and made.grouping == self._now.grouping:
+            made.groups.open(self._now.groups.opened)
+        self._now, self._next, self._since = made, None, {}
+        self._tell(Change(True))
 
     def _count(self, row: AlertRow, by: int) -> None:
         name: str = row.status

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -60,6 +61,7 @@ class Main(AlertScreen):
 
     def on_mount(self) -> None:
         self.query_one("#filter").can_focus = False
+        self.desk.store.later = self._later
         self._show_pane(0)
         self.rows.focus()
         self._tell()
@@ -89,6 +91,16 @@ class Main(AlertScreen):
     def decided(self) -> None:
         self.rows.unmark()
         self.app.post_message(Hurry())
+
+    def _later(self, work: Iterator[None]) -> None:
+        """Do work slice by slice, and what keys ask for in between."""
+
+        async def do() -> None:
+            for _slice in work:
+                await asyncio.sleep(0.001)
+
+        self.run_worker(do(), exclusive=True, group="arrange")
+        self._tell()
 
     # News -----------------------------------------------------------------------------------------
 
@@ -123,8 +135,10 @@ class Main(AlertScreen):
             self.rows.show_empty(self._nothing(news))
         store = self.desk.store
         groups = f" in {plural(store.groups.count, 'group')}" if store.groups is not None else ""
+        reading = news is not None and news.total > store.total
+        total = f"{news.total:,}, reading …" if news and reading else f"{store.total:,}"
         self.query_one("#alerts").border_title = Content(
-            f"Alerts {len(store):,} of {store.total:,}{groups}"
+            f"Alerts {len(store):,} of {total}{groups}"
         )
         state = self.query_one("#filter-state", Bar)
         segments = self._filter_segments()
@@ -164,6 +178,8 @@ class Main(AlertScreen):
         if rows.marked:
             more = " …V" if rows.in_range else ""
             found.append(Segment(((f"{len(rows.marked)} marked{more}", "accent"),)))
+        if self.desk.store.arranging:
+            found.append(Segment((("sorting …", "accent"),), 3))
         if self.desk.store.grouping:
             found.append(Segment((("by ", "dim"), (self.desk.store.grouping, "accent")), 1))
         found.append(Segment((("sort ", "dim"), (self.desk.store.sort, "")), 1))
