@@ -53,6 +53,7 @@ class Health:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._logs: dict[str, _Log] = {}
+        self._told: dict[str, tuple[SourceState, CaseSource]] = {}  # as last said
         self._evicted: Counter[str] = Counter()
         self._limits: Counter[str] = Counter()
         self._speed = Rate(_LEFT_SECONDS)
@@ -89,9 +90,26 @@ class Health:
 
     def of_all(self, sources: Iterable[SourceState]) -> list[CaseSource]:
         """How the logs stand; what was known of others, gone since, is let go."""
-        told = [self.of(one) for one in sources]
-        self._logs = {one.path: self._logs[one.path] for one in told}
-        return told
+        before, self._told = self._told, {}
+        for one in sources:
+            known = before.get(one.path)
+            rests = known is not None and known[0] == one and not (known[1].lag or known[1].rate)
+            log = self._logs.get(one.path)
+            if (
+                known
+                and rests
+                and log
+                and (log.events, log.rejects)
+                == (
+                    known[1].events,
+                    known[1].rejects,
+                )
+            ):
+                self._told[one.path] = known  # there may be thousands, and most rest
+            else:
+                self._told[one.path] = one, self.of(one)
+        self._logs = {path: self._logs[path] for path in self._told}
+        return [told for _, told in self._told.values()]
 
     def of(self, source: SourceState) -> CaseSource:
         """How a log stands."""

@@ -22,7 +22,7 @@ import threading
 import weakref
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Protocol, cast
 
@@ -112,12 +112,15 @@ def _is_tar(head: bytes) -> bool:
     return True
 
 
+State = tuple[int, int, int]  # of a file: inode, size, time of its last change in ns
+
+
 class Spool:
     """Archives that were unpacked, each once as long as it does not change."""
 
     def __init__(self) -> None:
         self._folder = ""
-        self._known: dict[str, tuple[tuple[int, int, int], Unpacked | None]] = {}
+        self._known: dict[str, tuple[State, Unpacked | None]] = {}
         self._count = 0
         self._lock = threading.RLock()  # a pane reads again while the follower unpacks
 
@@ -126,12 +129,16 @@ class Spool:
         with self._lock:
             return self._look(path)
 
-    def forget_missing(self) -> None:
-        """Remove what was unpacked of archives that are not there any more."""
+    def is_plain(self, path: str, state: State) -> bool:
+        """Whether a file is known to be no archive, nor part of one, as long as its state is so."""
+        return self._known.get(path) == (state, None) and not _PARTS.fullmatch(path)
+
+    def forget_missing(self, present: Container[str]) -> None:
+        """Remove what was unpacked of archives that are not there any more; ``present`` are."""
         with self._lock:
-            for path, (_, unpacked) in list(self._known.items()):
-                if not os.path.exists(path):
-                    del self._known[path]
+            for path in [path for path in self._known if path not in present]:
+                if not os.path.exists(path):  # a pane may have looked at one that lies elsewhere
+                    _, unpacked = self._known.pop(path)
                     if unpacked is not None:
                         self._drop(unpacked)
 

@@ -39,9 +39,11 @@ def unpack(listing: Listing, spool: Spool, waits: Callable[[str], bool]) -> None
 
     ``waits(path)`` says whether an archive that ends too early may still be written.
     """
-    spool.forget_missing()
+    spool.forget_missing({found.paths[0] for found in listing.files.values()})
     for key, found in list(listing.files.items()):
         path = found.paths[0]
+        if spool.is_plain(path, (key[1], found.size, found.mtime)):
+            continue
         try:
             if is_later_part(path):
                 del listing.files[key]
