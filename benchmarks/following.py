@@ -118,7 +118,8 @@ def task_large(folder: Path, seconds: float) -> dict[str, Any]:
 
     engine = opened(folder)
     began = time.perf_counter()
-    first, marks = 0.0, []
+    first = 0.0
+    marks: list[int] = []
     for block in engine.follower.poll():
         new = engine.take(block).new
         now = time.perf_counter() - began

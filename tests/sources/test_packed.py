@@ -271,3 +271,49 @@ def test_t11_bombs_are_refused_in_bounded_memory_and_leave_nothing(tmp_path: Pat
         says = "more than 5 times" if name == "nested" else "more than 200 times its size"
         assert any(state.startswith("unreadable") and says in state for state in states), states
         assert list(spool.iterdir()) == []
+
+
+WATCHING = """
+import sys
+from triage.sources import Follower
+follower = Follower([sys.argv[1]])
+print(sum(len(block.records) for block in follower.poll()), flush=True)
+sys.stdin.read()
+"""
+
+
+def _watching(path: Path, spool: Path) -> subprocess.Popen[str]:
+    """A process that has unpacked an archive and lives on."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WATCHING, str(path)],
+        env=os.environ | {"TMPDIR": str(spool)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "5\n"
+    return process
+
+
+def test_what_a_killed_process_unpacked_goes_with_the_next_start(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    archive = tmp_path / "x.gz"
+    archive.write_bytes(gzip.compress(_lines(5)))
+    living, killed = _watching(archive, spool), _watching(archive, spool)
+    mine = spool / "triage-unpacked-notes"  # somebody's own folder
+    mine.mkdir()
+    (mine / "important").write_text("kept")
+    before = set(spool.iterdir())
+    killed.kill()
+    killed.wait()
+    third = _watching(archive, spool)
+    after = set(spool.iterdir())
+    assert len(before - after) == 1  # the killed one's; the living one's and the notes stay
+    assert len(after) == 3
+    for process in (living, third):
+        process.communicate("")
+        assert process.returncode == 0
+    assert set(spool.iterdir()) == {mine}
+    assert (mine / "important").read_text() == "kept"

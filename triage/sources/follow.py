@@ -66,6 +66,7 @@ class Follower:
         """
         self._roots = [os.path.abspath(root) for root in roots]
         check_roots(self._roots)
+        SPOOL.sweep()
         self._once = once
         self._newest_first = newest_first
         self._skip = skip

@@ -14,12 +14,10 @@ import io
 import lzma
 import os
 import re
-import shutil
 import stat
 import tarfile
 import tempfile
 import threading
-import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Container, Iterator
@@ -27,6 +25,8 @@ from dataclasses import dataclass, field
 from typing import IO, Protocol, cast
 
 import zstandard
+
+from triage.sources.scratch import Scratch
 
 MAX_RATIO = 200  # unpacked bytes for each packed one…
 RATIO_FLOOR = 64 << 20  # …beyond so many bytes
@@ -119,15 +119,18 @@ class Spool:
     """Archives that were unpacked, each once as long as it does not change."""
 
     def __init__(self) -> None:
-        self._folder = ""
+        self._scratch = Scratch()
         self._known: dict[str, tuple[State, Unpacked | None]] = {}
-        self._count = 0
         self._lock = threading.RLock()  # a pane reads again while the follower unpacks
 
     def look(self, path: str) -> Unpacked | None:
         """What the archive at ``path`` holds; None where it is none. Raises OSError."""
         with self._lock:
             return self._look(path)
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed have unpacked; only the first call looks."""
+        self._scratch.sweep()
 
     def is_plain(self, path: str, state: State) -> bool:
         """Whether a file is known to be no archive, nor part of one, as long as its state is so."""
@@ -155,9 +158,9 @@ class Spool:
         if name := kind(path):
             found = Unpacked()
             with _Joined(parts) as source:
-                budget = _Budget(now[1], self._free)
+                budget = _Budget(now[1], self._scratch.free)
                 key = (states[0].st_dev, states[0].st_ino)
-                _unpack(source, name, path, 1, _Job(found, budget, self._file, key))
+                _unpack(source, name, path, 1, _Job(found, budget, self._scratch.file, key))
         self._known[path] = (now, found)
         return found
 
@@ -173,16 +176,6 @@ class Spool:
                     if log.path == source:
                         return log.file
         return source
-
-    def _file(self) -> str:
-        if not self._folder:
-            self._folder = tempfile.mkdtemp(prefix="triage-")
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._count += 1
-        return os.path.join(self._folder, str(self._count))
-
-    def _free(self) -> int:
-        return shutil.disk_usage(self._folder or tempfile.gettempdir()).free
 
     def _drop(self, unpacked: Unpacked) -> None:
         for log in unpacked.logs:
