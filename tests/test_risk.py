@@ -140,7 +140,7 @@ def test_scores_add_up_to_an_incident_of_host_and_user(bench: Bench) -> None:
     assert bench.told()[2:] == [(SCORE_ID, "pc-1", 4.0), (SCORE_ID, MARA, 4.0)]
     host = bench.incidents()[2]
     doc = bench.doc(host)
-    assert doc["triage.risk.message"] == "pc-1 100 Defense Evasion"
+    assert doc["triage.risk.message"] == "pc-1 100 Privilege Escalation, Persistence, Execution"
     assert [one["rule"] for one in doc["triage.risk.alerts"]] == ["fifty", "thirty", "ten", "ten"]
     assert len(doc["triage.events"]) == 4  # its evidence are its alerts' events
     assert {one["id"] for one in doc["kibana.alert.ancestors"]} == {
@@ -338,7 +338,7 @@ def test_a_hunt_with_the_bundled_rules_tells_incidents(
     told = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
     names = [doc["kibana.alert.rule.name"] for doc in told]
     assert names.count("Risk Threshold Exceeded in 24 Hours") == 2
-    assert "host pc-1 reached a risk of 100 in 1 d by 2 alerts of 1 rules: fifty" in [
+    assert "host pc-1 reached a risk of 100 within 24 h; alerts: 2; rules: fifty" in [
         doc["kibana.alert.reason"] for doc in told
     ]
 

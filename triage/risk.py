@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from triage import times
+from triage import attack, times
 from triage.alert import Alert, alert_id, fill, rule_fields, threat_ids
 from triage.fields import Doc, first_text, tables, values
 from triage.rules import Incident, Rule
@@ -163,7 +163,7 @@ def build(rule: Rule, kind: str, name: str, members: Sequence[Member], now: int)
     user = name if kind == USER else ""
     threat = _threats(members)
     rules = Counter(one.rule_name for one in members)
-    tactics = list(dict.fromkeys(str(_child(one, "tactic").get("name", "")) for one in threat))
+    tactics = [_tactic_name(_child(one, "tactic")) for one in threat]
     made = times.iso(now - now % 1_000_000)
     document: Doc = {
         "@timestamp": made,
@@ -190,7 +190,7 @@ def build(rule: Rule, kind: str, name: str, members: Sequence[Member], now: int)
         "triage.risk.object.type": kind,
         "triage.risk.object.value": name,
         "triage.risk.score": int(score) if score == int(score) else score,
-        "triage.risk.window": times.span(incident.window),
+        "triage.risk.window": _span(incident.window),
         "triage.risk.alert_count": len(members),
         "triage.risk.rule_count": len(rules),
         "triage.risk.rules": ", ".join(rule_name for rule_name, _ in rules.most_common()),
@@ -229,6 +229,12 @@ def build(rule: Rule, kind: str, name: str, members: Sequence[Member], now: int)
     )
 
 
+def _span(window: int) -> str:
+    """A window in hours up to two days: "24 h"."""
+    hours, rest = divmod(window, 3600 * times.SECOND)
+    return f"{hours} h" if hours <= 48 and not rest else times.span(window)
+
+
 def _common(given: Iterable[str]) -> str:
     """The one value that all have; "" where they differ."""
     found = set(given)
@@ -246,6 +252,11 @@ def _threats(members: Sequence[Member]) -> list[Doc]:
             fresh = [one for one in tables(threat.get("technique")) if one.get("id") not in have]
             known["technique"] = [*known["technique"], *fresh]
     return list(found.values())
+
+
+def _tactic_name(tactic: Doc) -> str:
+    known = attack.tactic(str(tactic.get("id", "")))
+    return known.name if known else str(tactic.get("name", ""))
 
 
 def _child(doc: Doc, name: str) -> Doc:

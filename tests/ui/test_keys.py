@@ -10,6 +10,7 @@ from triage.ui import keys
 from triage.ui.alert_list import AlertList
 from triage.ui.app import Console
 from triage.ui.lines_view import LinesView
+from triage.ui.screens.board import RiskBoard
 from triage.ui.screens.drill import Drill
 from triage.ui.screens.exception import ExceptionEditor
 from triage.ui.screens.exceptions import Exceptions
@@ -27,6 +28,7 @@ OWNERS = {
     "sheet": Pager,
     "found": LogSearch,
     "timeline": Timeline,
+    "board": RiskBoard,
     "editor": ExceptionEditor,
     "exceptions": Exceptions,
 }

@@ -158,6 +158,24 @@ class CaseReader:
         )
         return self._alert_rows(rows)
 
+    def members(self, incident_id: str, limit: int = 200) -> list[AlertRow]:
+        """The newest alerts that an incident is made of, oldest first; none of any other alert."""
+        rows = self._db.execute(
+            f"SELECT {_ROW} FROM alert WHERE id IN (SELECT alert_id FROM incident_alert"  # noqa: S608 - own columns
+            " WHERE incident_id = ?) ORDER BY time DESC, id LIMIT ?",
+            (incident_id, limit),
+        )
+        return self._alert_rows(rows)[::-1]
+
+    def incidents_with(self, alert_id: str) -> list[AlertRow]:
+        """The incidents that stand and that an alert is part of."""
+        rows = self._db.execute(
+            f"SELECT {_ROW} FROM alert WHERE NOT superseded AND id IN (SELECT incident_id"  # noqa: S608 - own columns
+            " FROM incident_alert WHERE alert_id = ?) ORDER BY time, id",
+            (alert_id,),
+        )
+        return self._alert_rows(rows)
+
     def alert(self, alert_id: str) -> AlertDetail | None:
         """All that is known of one alert, None where there is none of that id."""
         found = self._db.execute(

@@ -224,7 +224,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _LATE,
 )
 VERSION = len(_STEPS)
-CHAINED = _STEPS.index(_TAGS) + 1  # the first version whose journal can be verified
+CHAINED = _STEPS.index(_OUTCOMES) + 1  # the first version that can be verified
 
 
 def connect(path: str) -> apsw.Connection:

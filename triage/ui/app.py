@@ -20,6 +20,7 @@ from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
 from triage.ui.screens.alerts_found import AlertsFound
 from triage.ui.screens.base import ConsoleScreen
+from triage.ui.screens.board import RiskBoard
 from triage.ui.screens.drill import Drill
 from triage.ui.screens.health import Health
 from triage.ui.screens.log_search import LogSearch, Question
@@ -165,6 +166,10 @@ class Console(App[None]):
             self.notify(clean(f"theme {self.theme}", 80), markup=False, timeout=3)
 
     # Health ---------------------------------------------------------------------------------------
+
+    def action_risk(self) -> None:
+        """Hosts and users by their risk."""
+        self.push_screen(RiskBoard(self.desk))
 
     def action_health(self) -> None:
         """Engine, logs, rules and what is wrong with them."""

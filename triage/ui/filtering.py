@@ -264,6 +264,13 @@ def _within(sign: str, time: int, start: int, length: int) -> bool:
     return {">=": time >= start, "<": time < start, "<=": time < start + length}[sign]
 
 
+def quoted(value: str) -> str:
+    """A value as it stands in a filter, in quotes; what can not be typed becomes ``?``."""
+    typed = "".join(char if char.isprintable() else "?" for char in value)
+    escaped = typed.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 @lru_cache(maxsize=64)
 def _pattern(value: str) -> re.Pattern[str]:
     # Runs of stars would make the pattern slow and mean no more than one.

@@ -9,10 +9,12 @@ from textual.binding import Binding, BindingType
 
 # Where an action works. "list": the main screen; "rows": its list of alerts; "drill": one alert's
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
-# page; "found": what a search of the logs finds; "timeline": the
-# timeline; "editor": the exception editor; "exceptions": the manager of all exceptions.
-_OF_APP = frozenset({"health", "theme"})  # the same wherever one is
-SCOPES = ("list", "rows", "drill", "pane", "sheet", "found", "timeline", "editor", "exceptions")
+# page; "found": what a search of the logs finds; "timeline": the timeline; "board": the risk board;
+# "editor": the exception editor; "exceptions": the manager of all exceptions.
+_OF_APP = frozenset({"health", "risk", "theme"})  # the same wherever one is
+SCOPES = (
+    "list", "rows", "drill", "pane", "sheet", "found", "timeline", "board", "editor", "exceptions",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,10 @@ ACTIONS: tuple[Action, ...] = (
            "open the file of the exception in $EDITOR", _COPY, ("exceptions",), 0, False),
     Action("health", "exclamation_mark,i", "!", "Health",
            "engine, logs, records that can not be read, rules with problems", _APP, _BOTH),
+    Action("risk", "B", "B", "Risk board",
+           "hosts and users by their risk of 24 hours and 7 days", _APP, _BOTH),
+    Action("board.sort", "s", "s", "Sort", "by the risk of 24 hours, or of 7 days", _FIND,
+           ("board",), 4, False),
     Action("journal", "J", "J", "Journal",
            "who decided what, when and why; in an alert: on that alone", _APP, _BOTH),
     Action("theme", "t", "t", "Theme", "next theme", _APP, _BOTH),

@@ -76,6 +76,8 @@ class Subject:
         self._kin = _Once(lambda: context.kin(readers.here(), alert))
         self._neighbours = _Once(lambda: self._others(readers.here()))
         self._tests = _Once(lambda: context.matched_values(alert))
+        self._members = _Once(lambda: readers.here().members(alert.row.id))
+        self._incidents = _Once(lambda: readers.here().incidents_with(alert.row.id))
         self._drilldowns = _Once(lambda: context.drilldowns(readers.here(), alert))
 
     @property
@@ -101,6 +103,16 @@ class Subject:
         """Who signed a process's program and how far that is trusted, by entity id, where no start
         tells it but a load of its own image around the alert does."""
         return context.signers(self.around.events)
+
+    @property
+    def members(self) -> list[AlertRow]:
+        """The alerts an incident is made of, oldest first; none where this is no incident."""
+        return self._members.get()
+
+    @property
+    def incidents(self) -> list[AlertRow]:
+        """The incidents this alert is part of, that stand."""
+        return self._incidents.get()
 
     @property
     def tests(self) -> tuple[context.MatchedTest, ...]:

@@ -8,7 +8,7 @@ from triage import context, times
 from triage.case.model import AlertDetail, JournalEntry
 from triage.case.words import CLOSE_WORDS, told
 from triage.context import technique_ids
-from triage.fields import Doc, first_text, tables, values
+from triage.fields import Doc, first_text, values
 from triage.ui.facts import account
 from triage.ui.format import (
     SEVERITY_LETTER,
@@ -21,6 +21,7 @@ from triage.ui.format import (
     state_word,
 )
 from triage.ui.lines import BLANK, Item, Line, Page, field, heading, line, paragraphs
+from triage.ui.panes.risk import member_lines, risk_lines
 from triage.ui.subject import Subject
 
 _INTEGRITY = "process.Ext.token.integrity_level_name"
@@ -41,7 +42,10 @@ def _lines(subject: Subject, related: Line, ready: bool) -> Iterator[Line]:
     yield BLANK
     yield from _why(subject)
     yield BLANK
-    yield from _actors(alert)
+    if subject.members:
+        yield from member_lines(subject)
+    else:
+        yield from _actors(alert)
     yield BLANK
     yield from _times(alert)
     yield related
@@ -52,7 +56,7 @@ def _lines(subject: Subject, related: Line, ready: bool) -> Iterator[Line]:
         yield BLANK
         yield heading("About the rule")
         yield line((" ".join(description.split()), "dim"))
-    yield from _risk(alert)
+    yield from risk_lines(subject)
     yield from _notes(alert)
     yield from _history(alert.history)
 
@@ -79,14 +83,10 @@ def _head(alert: AlertDetail) -> Iterator[Line]:
     if row.late:
         yield line(("↶ late: an event of it came after later ones had been read", "dim"), indent=2)
     if row.superseded:
-        yield line(
-            (
-                "↷ superseded: a late event changed what matched; a newer alert stands beside"
-                " this one",
-                "warn",
-            ),
-            indent=2,
-        )
+        why = "a late event changed what matched; a newer alert stands beside this one"
+        if first_text(alert.doc, "kibana.alert.rule.type") == "risk":
+            why = "what is left of its alerts no longer reaches the threshold"
+        yield line((f"↷ superseded: {why}", "warn"), indent=2)
     if row.collapsed:
         yield line(
             (
@@ -237,28 +237,6 @@ def _kin(subject: Subject) -> Iterator[Line]:
         yield Line(
             ((f"  … {len(found) - _KIN:,} more", "link"),),
             Item("kin", "kin more", tuple(one.row for one in found)),
-        )
-
-
-def _risk(alert: AlertDetail) -> Iterator[Line]:
-    message = alert.doc.get("triage.risk.message")
-    if isinstance(message, str) and message:
-        yield BLANK
-        yield heading("Risk")
-        yield Line(((message, ""),), Item("field", "risk message", message, message))
-    for one in tables(alert.doc.get("triage.risk.objects")):
-        value = str(one.get("value", ""))
-        yield field(
-            str(one.get("type", "object")),
-            value,
-            _dim(f"{one.get('field', '')}  score {one.get('score', '-')}"),
-            copy=value,
-            key=f"risk {value}",
-        )
-    for one in tables(alert.doc.get("triage.risk.threat_objects")):
-        value = str(one.get("value", ""))
-        yield field(
-            "threat", value, _dim(str(one.get("field", ""))), copy=value, key=f"threat {value}"
         )
 
 

@@ -11,6 +11,7 @@ from triage.guide import Step
 from triage.text import clean
 from triage.ui import external, facts, keys
 from triage.ui.draft import RuleRef
+from triage.ui.filtering import quoted
 from triage.ui.lines_view import LinesView
 from triage.ui.pane_view import PaneView
 from triage.ui.panes.tree import shut_key
@@ -181,7 +182,7 @@ class AlertScreen(DecidingScreen):
             ("r", "rule", row.rule_name),
         )
         return [
-            Option(key, f"same {name}", f'{name}:"{_filter_text(value)}"', clean(value, 40),
+            Option(key, f"same {name}", f"{name}:{quoted(value)}", clean(value, 40),
                    "Only alerts with the")
             for key, name, value in found
             if value
@@ -208,9 +209,3 @@ class AlertScreen(DecidingScreen):
     def scopes(self) -> Sequence[str]:
         """The scopes of the key table that work here."""
         raise NotImplementedError
-
-
-def _filter_text(value: str) -> str:
-    """A value as it stands between quotes in a filter; what can not be typed becomes ``?``."""
-    typed = "".join(char if char.isprintable() else "?" for char in value)
-    return typed.replace("\\", "\\\\").replace('"', '\\"')

@@ -188,6 +188,8 @@ class DecidingScreen(ConsoleScreen):
             self.say("the marked alerts are of several rules; an exception is of one", "warning")
         elif self.desk.read_only:
             self.say("the case is open for reading only", "warning")
+        elif self.desk.readers.here().members(rows[0].id):
+            self.say("this is made of alerts: make exceptions of those, and it goes", "warning")
         else:
             self.app.push_screen(ExceptionEditor(self.desk, rows), self._excepted)
 

@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from triage.case.read import CaseReader
+from triage.ui import keys
 from triage.ui.desk import Desk
 from triage.ui.feed import News
 from triage.ui.lines import Line
@@ -30,8 +31,14 @@ class LivePager(Pager):
             super().__init__()
             self.lines = lines  # None where the case was busy
 
-    def __init__(self, title: str, desk: Desk, news: News | None = None) -> None:
-        super().__init__(title, ())
+    def __init__(
+        self,
+        title: str,
+        desk: Desk,
+        news: News | None = None,
+        footer: Sequence[keys.Action] = (),
+    ) -> None:
+        super().__init__(title, (), footer)
         self._desk = desk
         self._news = news
         self._stale = self._loading = False
