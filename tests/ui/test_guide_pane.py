@@ -68,3 +68,26 @@ async def test_a_step_ends_in_an_outcome_and_the_list_shows_progress(
         ("failed", ""),
     ]
     reader.close()
+
+
+async def test_open_steps_of_the_case_are_listed_and_taken(console: Make, odd: Path) -> None:
+    app = console(odd)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await press(pilot, "O")
+        assert "0 steps to take on 0 alerts" in screen_text(app)
+        assert "1 open alert nobody has begun" in screen_text(app)
+        await press(pilot, "escape", "a", "O")
+        text = screen_text(app)
+        assert "8 steps to take on 1 alert" in text
+        assert "[ ] investigate      Look at process.name" in text
+        assert "[ ] respond          Isolate the host." in text
+        assert "0/8  ◐ ack jdoe  Odd" in text
+        await press(pilot, "j", "space")
+        text = screen_text(app)
+        assert "7 steps to take on 1 alert" in text
+        assert "Look at process.name" not in text
+        await press(pilot, "j", "enter", "x")
+        assert "[✗]" in screen_text(app)
+        await press(pilot, "g", "enter")
+        assert "alert 1/1" in screen_text(app)  # the alert itself

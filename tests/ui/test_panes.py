@@ -85,15 +85,21 @@ def test_connections_say_whom_how_often_and_when(installutil: Subject) -> None:
     pages = list(NET(installutil, NONE))
     assert pages[-1].badge == "2"
     text = "\n".join(line.text for line in pages[-1].lines)
-    assert "▶ InstallUtil.exe → 203.0.113.140:443  public" in text
-    assert "×3  09:12:39–09:16:40" in text
+    assert "▶ InstallUtil.exe → 203.0.113.140  public    443/https  ×3  first contact" in text
+    assert "09:12:39–09:16:40" in text
     assert "metrics.mahnwesen-service.example" in text
-    assert "127.0.0.1:8118" in text
+    assert "127.0.0.1" in text
     assert "loopback" in text
-    item = pages[-1].lines[0].item
-    assert item is not None
-    unfolded = last(NET(installutil, frozenset({item.key})))
-    assert "direction outbound (egress)" in " ".join(unfolded.split())
+    item = next(line.item for line in pages[-1].lines if line.item)
+    unfolded = " ".join(last(NET(installutil, frozenset({item.key}))).split())
+    assert "outbound 443/https tcp ×3" in unfolded
+    assert "never on this host" in unfolded
+
+
+def test_files_and_keys_are_beside_the_connections(installutil: Subject) -> None:
+    text = last(NET(installutil, NONE))
+    assert "creation  C:\\Users\\l.brandt\\AppData\\Roaming\\Nordlicht\\sync.dll" in text
+    assert "\\CurrentVersion\\Run\\Nordlicht" in text
 
 
 def test_events_mark_what_matched_and_follow_the_window(case: Path, readers: Readers) -> None:
@@ -226,7 +232,7 @@ def test_real_logs_fill_every_pane(shared: Path, tmp_path: Path) -> None:
     assert "THESHIRE\\pgustavo" in overview
     assert tree.index("GruntHTTP.exe 5520") < tree.index("cmd.exe") < tree.index("▶ InstallUtil")
     assert "conhost.exe" in tree
-    assert "▶ InstallUtil.exe → 10.10.10.5:80  private" in net
+    assert "▶ InstallUtil.exe → 10.10.10.5  private  80/http" in net
     assert "▶ 01:18:13 start" in events
     assert len(events.splitlines()) > 500
     assert "T1218.004  InstallUtil" in attack

@@ -227,6 +227,15 @@ class CaseReader:
             found.append(AlertRow(*values))
         return found
 
+    def marks(self) -> dict[str, dict[str, Tick]]:
+        """What people said of response steps: by alert id, then by step id."""
+        found: dict[str, dict[str, Tick]] = {}
+        for alert_id, *mark in self._db.execute(
+            "SELECT alert_id, step_id, at, who, outcome, note, steps FROM tick"
+        ):
+            found.setdefault(alert_id, {})[mark[0]] = Tick(*mark)
+        return found
+
     def documents(self, alert_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
         """The alert documents of ``alert_ids``, in that order, with today's workflow state and the
         documents of the matched events under ``triage.events``; ``triage.late`` and

@@ -4,12 +4,14 @@ from triage.context.ask import Asked, alerts_for, answer, ask, filled
 from triage.context.backtest import Looked, backtest
 from triage.context.connections import Connection, connections, scope
 from triage.context.describe import describe
+from triage.context.destinations import Destination, destinations
 from triage.context.host_tree import Forest, host_tree
 from triage.context.kin import TIES, Kin, kin
 from triage.context.related import WINDOW, Around, around, between
 from triage.context.search import Condition, Progress, Wanted, fields_with, same_value, search
 from triage.context.techniques import Threat, technique_ids, threats
 from triage.context.timeline import LANES, Timeline
+from triage.context.touched import Touched, touched
 from triage.context.tree import ProcessNode, family, process_tree, signers
 from triage.context.why import DrillDown, MatchedTest, drilldowns, matched_values
 
@@ -21,6 +23,7 @@ __all__ = [
     "Asked",
     "Condition",
     "Connection",
+    "Destination",
     "DrillDown",
     "Forest",
     "Kin",
@@ -30,6 +33,7 @@ __all__ = [
     "Progress",
     "Threat",
     "Timeline",
+    "Touched",
     "Wanted",
     "alerts_for",
     "answer",
@@ -39,6 +43,7 @@ __all__ = [
     "between",
     "connections",
     "describe",
+    "destinations",
     "drilldowns",
     "family",
     "fields_with",
@@ -53,4 +58,5 @@ __all__ = [
     "signers",
     "technique_ids",
     "threats",
+    "touched",
 ]

@@ -33,7 +33,7 @@ class Connection:
 def connections(alert: AlertDetail, events: Sequence[Event]) -> tuple[Connection, ...]:
     """The connections of the alert's processes, and of what they started, among ``events``, by
     first time."""
-    own = _with_descendants(alert, events)
+    own = with_descendants(alert, events)
     matched = {one.event.id for one in alert.matched}
     names = _resolved(events)
     found: dict[tuple[str, str, int | None, str, str], Connection] = {}
@@ -51,7 +51,7 @@ def connections(alert: AlertDetail, events: Sequence[Event]) -> tuple[Connection
     return tuple(sorted(found.values(), key=lambda one: (one.first, one.address)))
 
 
-def _with_descendants(alert: AlertDetail, events: Sequence[Event]) -> set[str]:
+def with_descendants(alert: AlertDetail, events: Sequence[Event]) -> set[str]:
     """The entity ids of the alert's processes and of all that they started, one by another."""
     own = {first_text(one.event.doc, "process.entity_id") for one in alert.matched} - {""}
     for event in events:  # in order: a parent's start comes before its child's

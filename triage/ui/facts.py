@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from triage.case.model import AlertDetail, AlertRow, Process
-from triage.context import Connection
+from triage.context import Destination
 from triage.event import Event
 from triage.fields import Doc, values
 from triage.ui.lines import Item
@@ -39,8 +39,8 @@ def of_item(item: Item | None) -> tuple[Fact, ...]:
         return of_doc(value.doc)
     if isinstance(value, Process):
         return of_process(value)
-    if isinstance(value, Connection):
-        return of_connection(value)
+    if isinstance(value, Destination):
+        return of_destination(value)
     return of_row(value) if isinstance(value, AlertRow) else ()
 
 
@@ -69,15 +69,17 @@ def of_process(process: Process) -> tuple[Fact, ...]:
     )
 
 
-def of_connection(one: Connection) -> tuple[Fact, ...]:
-    """The other side of a connection, and who had it."""
-    side = "source" if one.direction == "ingress" else "destination"
+def of_destination(one: Destination) -> tuple[Fact, ...]:
+    """The other side of connections, and who had them."""
+    inbound = any(each.direction == "ingress" for each in one.connections)
+    side = "source" if inbound else "destination"
+    ports = (str(each.port) for each in one.connections if each.port is not None)
     return _told(
         (
             (f"{side}.ip", one.address),
-            (f"{side}.domain", one.domain),
-            ("destination.port", "" if one.port is None else str(one.port)),
-            ("process.name", one.process),
+            *(("dns.question.name", name) for name in one.names),
+            *(("destination.port", port) for port in ports),
+            *(("process.name", each.process) for each in one.connections),
         )
     )
 

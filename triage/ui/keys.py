@@ -77,7 +77,7 @@ ACTIONS: tuple[Action, ...] = (
         Action(f"pane.show_{number}", str(number), str(number), name, f"show the pane {name}",
                _LOOK, _BOTH)
         for number, name in enumerate(
-            ("Overview", "Tree", "Net", "Events", "ATT&CK", "Respond"), start=1
+            ("Overview", "Tree", "Traces", "Events", "ATT&CK", "Respond"), start=1
         )
     ),
     Action("pane.next", "l,right", "l", "Next pane", "the pane to the right", _LOOK, _BOTH, 0,
@@ -91,6 +91,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("timeline", "T", "T", "Timeline",
            "when things happened on the host, or by the process under the cursor, around the alert",
            _LOOK, _BOTH),
+    Action("steps", "O", "O", "Open steps",
+           "the response steps of the whole case that are still to be taken", _LOOK, _BOTH),
     Action("timeline.left", "h,left", "h", "Left", "one column earlier", _MOVE, ("timeline",), 3,
            False),
     Action("timeline.right", "l,right", "l", "Right", "one column later", _MOVE, ("timeline",), 4,

@@ -123,6 +123,16 @@ class Subject:
         return context.connections(self.alert, self.around.events)
 
     @property
+    def destinations(self) -> tuple[context.Destination, ...]:
+        """The same by address, with what the whole case knows of it."""
+        return context.destinations(self._readers.here(), self.alert, self.connections)
+
+    @property
+    def touched(self) -> tuple[context.Touched, ...]:
+        """The files and registry keys of the alert's processes and of what they started."""
+        return context.touched(self.alert, self.around.events)
+
+    @property
     def drilldowns(self) -> tuple[context.DrillDown, ...]:
         """The rule's drill-downs with what they find in the case."""
         return self._drilldowns.get()

@@ -29,7 +29,7 @@ class Pane:
 PANES: tuple[Pane, ...] = (
     Pane(1, "Overview", "Overview", overview.build),
     Pane(2, "Tree", "Process tree", tree.build),
-    Pane(3, "Net", "Connections", connections.build),
+    Pane(3, "Traces", "Connections, files, registry", connections.build),
     Pane(4, "Events", "Related events", related.build),
     Pane(5, "ATT&CK", "MITRE ATT&CK", attack.build),
     Pane(6, "Respond", "Response", respond.build),

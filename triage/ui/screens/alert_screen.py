@@ -22,6 +22,7 @@ from triage.ui.screens.dialogs import Option
 from triage.ui.screens.exceptions import Exceptions
 from triage.ui.screens.hand_over import hand_over
 from triage.ui.screens.journal import Journal
+from triage.ui.screens.open_steps import OpenSteps
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.palette import Palette
 from triage.ui.screens.timeline import Timeline
@@ -92,6 +93,9 @@ class AlertScreen(DecidingScreen):
     def action_event_raw(self) -> None:
         if detail := self._detail():
             self.app.push_screen(Pager("Matched events", sheets.raw_lines(detail)))
+
+    def action_steps(self) -> None:
+        self.app.push_screen(OpenSteps(self.desk))
 
     def action_timeline(self) -> None:
         if detail := self._detail():
