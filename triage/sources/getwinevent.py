@@ -1,6 +1,6 @@
 """Get-WinEvent's properties, as ConvertTo-Json and Export-Csv write them.
 
-They name no value of the event: Sysmon's are taken from the message, which is a line for each.
+They name no value of the event: these are taken from the message, as far as it is understood.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from typing import Any
 
 from triage import times
 from triage.fields import Doc
-from triage.sources import clock, sysmon
+from triage.sources import clock, messages, sysmon
 from triage.sources.winevent import WinEvent, event_data, number, text
 
 _DATE = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
-_NAMED = re.compile(r"([A-Za-z][A-Za-z0-9]*): ?")
-_LINE = re.compile(r"\r?\n")
 
 
 def is_record(doc: Doc) -> bool:
@@ -27,15 +25,15 @@ def from_properties(doc: Doc) -> WinEvent:
     """The record of one object, or of one row, whose values are all texts."""
     message = text(doc["Message"])
     provider = text(doc.get("ProviderName"))
-    if not provider and message_pairs(message).keys() >= {"UtcTime", "ProcessGuid"}:
+    if not provider and messages.lines(message).keys() >= {"UtcTime", "ProcessGuid"}:
         provider = sysmon.PROVIDER  # only some properties were exported
     given = doc.get("Properties")
     values = [text(_value(item)) for item in given] if isinstance(given, list) else []
     positional = bool(values) and isinstance(given, list) and isinstance(given[0], dict)
     data: dict[str, str] = {}
-    if provider == sysmon.PROVIDER:
-        data = _by_value(message, values) if positional else {}
-        data = data or message_pairs(message)
+    if provider == sysmon.PROVIDER and positional:
+        data = messages.by_value(message, values)
+    data = data or messages.told(provider, text(doc["Id"]), message)
     pairs = [("", value) for value in values] if positional and not data else data.items()
     user = doc.get("UserId")
     return WinEvent(
@@ -56,45 +54,6 @@ def from_properties(doc: Doc) -> WinEvent:
         user_sid=text(_value(user)),
         data=event_data(pairs),
     )
-
-
-def message_pairs(message: str) -> dict[str, str]:
-    """Names and values of a message of lines "Name: value" behind a title.
-
-    A line without a name goes on with the value before it. A name counts once, where it stands
-    first: what a command line says on further lines can hide no value that was told before it.
-    """
-    pairs: dict[str, str] = {}
-    last = ""
-    for line in _LINE.split(message)[1:]:
-        named = _NAMED.match(line)
-        if named is None or named[1] in pairs:
-            if last:
-                pairs[last] += "\n" + line
-            continue
-        last = named[1]
-        pairs[last] = line[named.end() :]
-    return {name: value.rstrip() for name, value in pairs.items()}
-
-
-def _by_value(message: str, values: list[str]) -> dict[str, str]:
-    """As :func:`message_pairs`, exact: the values are known, the message gives their names.
-
-    {} where the message does not have these values in this order.
-    """
-    pairs: dict[str, str] = {}
-    body = message.partition("\n")[2].replace("\r\n", "\n")
-    at = 0
-    for given in values:
-        value = given.replace("\r\n", "\n")
-        named = _NAMED.match(body, at)
-        if named is None or not body.startswith(value, named.end()):
-            return {}
-        pairs[named[1]] = value
-        at = body.find("\n", named.end() + len(value)) + 1
-        if not at:
-            at = len(body)
-    return pairs
 
 
 def _value(item: Any) -> Any:

@@ -82,7 +82,7 @@ def _account(data: dict[str, str], whose: str) -> Doc:
 
 def _users(doc: Doc, code: str, data: dict[str, str], related: dict[str, list[str]]) -> None:
     subject = _account(data, "Subject")
-    if code == "1102":
+    if code == "1102" and not subject:
         subject = _account(nested(doc["winlog"], "user_data"), "Subject")
     target = _account(data, "Target")
     user = subject

@@ -179,7 +179,10 @@ FAILURE_REASONS = {
     "%%2314": "Domain sid inconsistent.",
     "%%2315": "Smartcard logon is required and was not used.",
 }
-DIRECTIONS = {"%%14592": "ingress", "%%14593": "egress"}
+# As in the record, and as in its message.
+DIRECTIONS = {
+    "%%14592": "ingress", "%%14593": "egress", "Inbound": "ingress", "Outbound": "egress",
+}  # fmt: skip
 # NTSTATUS of a failed logon, in a few words.
 LOGON_STATUS = {
     0x0: "Status OK.",

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 
-from triage.sources import clock, sysmon
+from triage.sources import clock, messages
 from triage.sources.block import RecordError
-from triage.sources.getwinevent import message_pairs
 from triage.sources.winevent import WinEvent, event_data
 
 # How one begins, wherever it lies among other records.
 BEGIN = re.compile(
     rb"^\d\d/\d\d/\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})? [AP]M\r?\nLogName=", re.MULTILINE
 )
+# Splunk shows some providers by their display names.
+_PROVIDERS = {
+    "Microsoft Windows security auditing.": "Microsoft-Windows-Security-Auditing",
+    "Microsoft-Windows-Service Control Manager": "Service Control Manager",
+}
 _MESSAGE = re.compile(r"^Message=", re.MULTILINE)
-_SCRIPT = re.compile(
-    r"[^\n]*\((?P<MessageNumber>\d+) [^\d()]+ (?P<MessageTotal>\d+)\):\r?\n(?P<ScriptBlockText>.*?)"
-    r"\r?\n\r?\nScriptBlock ID: (?P<ScriptBlockId>[^\r\n]*)(?:\r?\nPath: ?(?P<Path>[^\r\n]*))?\s*",
-    re.DOTALL,
-)
 
 
 def parse(record: bytes) -> WinEvent:
@@ -31,11 +30,8 @@ def parse(record: bytes) -> WinEvent:
     if "EventCode" not in keys:
         raise RecordError("an event in Splunk's classic form without EventCode")
     provider = keys.get("SourceName", "")
-    pairs: dict[str, str] = {}
-    if provider == sysmon.PROVIDER:
-        pairs = message_pairs(message)
-    elif keys["EventCode"] == "4104" and (script := _SCRIPT.fullmatch(message)):
-        pairs = {name: value or "" for name, value in script.groupdict().items()}
+    provider = _PROVIDERS.get(provider, provider)
+    pairs = messages.told(provider, keys["EventCode"], message)
     sid = keys.get("Sid", "")
     return WinEvent(
         provider=provider,

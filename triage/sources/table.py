@@ -7,7 +7,7 @@ import re
 
 from triage import times
 from triage.fields import Doc, put
-from triage.sources import clock, getwinevent, sysmon
+from triage.sources import clock, getwinevent, messages, sysmon
 from triage.sources.block import MAX_RECORD_BYTES, RecordError
 from triage.sources.winevent import WinEvent, event_data
 
@@ -79,7 +79,7 @@ def is_viewer(names: list[str], values: list[str]) -> bool:
 
 def _viewer(values: list[str]) -> WinEvent:
     level, shown, provider, event_id, task, message = values
-    pairs = getwinevent.message_pairs(message) if provider == sysmon.PROVIDER else {}
+    pairs = messages.told(provider, event_id, message)
     return WinEvent(
         provider=provider,
         event_id=event_id,
@@ -119,4 +119,4 @@ def _told(row: dict[str, str]) -> dict[str, str]:
     """What Sysmon's message says; a table has only the columns that somebody had chosen."""
     provider, channel = row.get("winlog.provider_name", ""), row.get("winlog.channel")
     ours = provider == sysmon.PROVIDER or (provider in ("", "-") and channel == sysmon.CHANNEL)
-    return getwinevent.message_pairs(row.get("message", "")) if ours else {}
+    return messages.lines(row.get("message", "")) if ours else {}
