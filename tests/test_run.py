@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
 import pytest
 
 from tests import events
 from triage.case.exceptions import hits, suppressed
+from triage.case.faults import CaseUnavailableError
 from triage.case.lock import CaseHeldError, EngineLock
 from triage.case.read import CaseReader
 from triage.case.write import CaseWriter
@@ -379,7 +379,7 @@ def test_f25_a_full_disk_takes_no_place_in_a_log_for_read(bench: Bench) -> None:
     database = engine.writer.connection
     database.pragma("max_page_count", database.pragma("page_count"))
     bench.start(*["chrome.exe"] * 500)
-    with pytest.raises(apsw.FullError):
+    with pytest.raises(CaseUnavailableError, match="disk full"):
         read_all(engine)
     assert engine.writer.positions() == before
     assert len(processes(engine)) == 50

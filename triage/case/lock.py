@@ -1,4 +1,8 @@
-"""One engine a case: a lock that is gone with its holder, however that one dies."""
+"""One engine a case: a lock that is gone with its holder, however that one dies.
+
+The lock's file says who holds it, and what is wrong where the case itself can not be told: it has
+its full size from the begin, so that it can be written while the disk is full.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,9 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_BYTES = 512  # of the lock's file: the process id in its first line, words in its second
+
+
 class CaseHeldError(TriageError):
     """Another engine works on the case; ``pid`` is its process id, 0 where it is not known."""
 
@@ -41,11 +48,18 @@ class EngineLock:
         try:
             _lock(self._file)
         except OSError:
-            said = os.read(self._file, 32).strip()
+            said = os.read(self._file, _BYTES).partition(b"\n")[0].strip()
             os.close(self._file)
             raise CaseHeldError(path, int(said) if said.isdigit() else 0) from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, str(os.getpid()).encode())
+        self.say("")
+
+    def say(self, words: str) -> None:
+        """Tell what is wrong, for :func:`said`; "" where nothing is."""
+        told = f"{os.getpid()}\n{words}".encode("utf-8", "backslashreplace")[: _BYTES - 1]
+        try:
+            os.pwrite(self._file, told.ljust(_BYTES - 1) + b"\n", 0)
+        except OSError:
+            return  # the lock itself holds
 
     def __enter__(self) -> EngineLock:
         return self
@@ -67,3 +81,14 @@ def holder(path: str) -> int | None:
             return None
     except CaseHeldError as error:
         return error.pid
+
+
+def said(path: str) -> str:
+    """What the engine that follows into the case at ``path`` says is wrong, where it could not say
+    so in the case; "" where nothing is, or none follows."""
+    try:
+        with open(f"{path}-lock", "rb") as file:
+            told = file.read(_BYTES)
+    except OSError:
+        return ""
+    return told.partition(b"\n")[2].decode("utf-8", "replace").strip()

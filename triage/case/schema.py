@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from triage.case import chain, risk
+from triage.case.faults import CaseDamagedError, CaseUnavailableError, meaning, told
 from triage.errors import TriageError
 
 MEMORY = ":memory:"
@@ -237,18 +238,25 @@ def connect(path: str) -> apsw.Connection:
         _precreate(Path(path))
     try:
         connection = apsw.Connection(path)
-        connection.set_busy_timeout(10_000)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = OFF")
-        with transaction(connection):
-            _prepare(connection, path)
+        try:
+            _set_up(connection, path)
+        except BaseException:
+            connection.close(True)  # it may hold the case, and somebody will try again
+            raise
     except apsw.NotADBError as error:
         raise TriageError(f"{path} is not a case file; choose another with --case") from error
+    except CaseUnavailableError as error:
+        raise CaseUnavailableError(error.words, path) from error
+    except CaseDamagedError as error:
+        raise CaseDamagedError(f"{path}: {error}") from error
     except apsw.CantOpenError as error:
         raise TriageError(f"{path} cannot be opened as a case file: {error}") from error
     except apsw.Error as error:
-        raise TriageError(f"the case file {path} cannot be used: {error}") from error
+        what = meaning(error)
+        if isinstance(what, CaseUnavailableError):
+            raise CaseUnavailableError(what.words, path) from error
+        kind = CaseDamagedError if isinstance(what, CaseDamagedError) else TriageError
+        raise kind(f"{path}: {what}") from error
     return connection
 
 
@@ -264,6 +272,15 @@ def _precreate(path: Path) -> None:
         raise TriageError(
             f"the case file {path} cannot be made ({error.strerror}); choose another with --case"
         ) from error
+
+
+def _set_up(connection: apsw.Connection, path: str) -> None:
+    connection.set_busy_timeout(10_000)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = OFF")
+    with transaction(connection):
+        _prepare(connection, path)
 
 
 def _prepare(connection: apsw.Connection, path: str) -> None:
@@ -283,15 +300,27 @@ def _prepare(connection: apsw.Connection, path: str) -> None:
 @contextmanager
 def transaction(connection: apsw.Connection) -> Iterator[None]:
     """All or nothing. It takes the write lock at once: a reader that turns writer later could find
-    its snapshot outdated, which no waiting mends."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if connection.in_transaction:  # a full disk has ended it already
+    its snapshot outdated, which no waiting mends.
+
+    Raises CaseUnavailableError where it may be tried again, CaseDamagedError."""
+    with told():
+        _roll_back(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    """Leave the transaction that is open, if one is: a full disk has ended it already."""
+    if connection.in_transaction:
+        try:
             connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+        except apsw.Error:
+            return  # the next one begins with this; what led here is what has to be told
 
 
 def next_change(connection: apsw.Connection) -> int:

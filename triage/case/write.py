@@ -28,6 +28,7 @@ from triage.engine.sequence import Advance, Match
 from triage.engine.waiting import BlockPlace, KnownBlock
 from triage.errors import Problem
 from triage.event import Event
+from triage.failpoints import fail_point
 from triage.risk import contributions
 from triage.rules import Rule
 from triage.sources import Block, Position
@@ -80,7 +81,11 @@ class CaseWriter:
         return self._db
 
     def close(self) -> None:
-        self._db.close()
+        """Close the connection; what is committed is in the case, whether or not this works."""
+        try:
+            self._db.close(True)
+        except apsw.Error:
+            return  # what it could not tidy up the next one will
 
     # What a new engine takes up -----------------------------------------------------------------
 
@@ -157,6 +162,8 @@ class CaseWriter:
             if self._keeps:
                 self._keep(block, result, advance, rules, known)
             incidents = self._incidents.settle()
+            fail_point("before_commit")
+        fail_point("after_commit")
         return Committed((*found, *incidents), new + len(incidents), collapsed)
 
     def commit_confirmed(self, advance: Advance, rules: Mapping[str, Rule]) -> Committed:
@@ -443,7 +450,9 @@ class CaseWriter:
                 "INSERT OR REPLACE INTO engine VALUES ('state', ?)",
                 (orjson.dumps(asdict(state)).decode(),),
             )
-            self._say_sources({source.path: source for source in sources})
+            told = {source.path: source for source in sources}
+            self._say_sources(told)
+        self._told = told  # only now: what was not committed has to be said again
 
     def _say_sources(self, sources: dict[str, SourceState]) -> None:
         """Write what is new of the logs: there may be thousands, and most rest."""
@@ -474,7 +483,6 @@ class CaseWriter:
                 if self._told.get(one.path) != one
             ],
         )
-        self._told = sources
 
     def say_rules(self, rules: Iterable[Rule], problems: Iterable[Problem]) -> None:
         """Tell the console which rules are loaded and what is wrong with them."""

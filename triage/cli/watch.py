@@ -79,7 +79,7 @@ def _watch(options: argparse.Namespace) -> int:
         stop_on_signals(stop, attached=options.attached)
         if not options.attached:
             say(f"triage: following {', '.join(roots)} into {case}; Ctrl+C stops")
-        follow(settings, case, roots, stop, newest_first=options.newest_first)
+        follow(settings, case, roots, stop, newest_first=options.newest_first, tell=_tell)
         return OK
     for root in roots:
         if not os.path.lexists(root):
@@ -108,6 +108,11 @@ def _watch(options: argparse.Namespace) -> int:
     finally:
         engine.stop()
     return OK
+
+
+def _tell(words: str) -> None:
+    """What keeps the engine from writing, as the one who runs it without a console reads it."""
+    say(f"triage: {words}; nothing is read until that is over" if words else "triage: going on")
 
 
 def _engine_arguments(options: argparse.Namespace) -> list[str]:

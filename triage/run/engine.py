@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import chain
+from typing import Protocol, TypeVar
 
+from triage.case.faults import told
 from triage.case.model import EngineState
 from triage.case.model import SourceState as CaseSource
 from triage.case.read import CaseReader
@@ -19,25 +21,42 @@ from triage.engine.match import BlockResult, Hit, Suppression, host_of
 from triage.engine.sequence import Sequencer
 from triage.engine.waiting import BlockPlace, Waiting
 from triage.errors import TriageError
+from triage.failpoints import fail_point
 from triage.run.health import Health, lag_of, memory
+from triage.run.patience import at_once
 from triage.run.pool import MatchPool, worth
 from triage.run.rulebook import Config, Excepted, Rulebook, wall_clock
 from triage.sources import Block, Follower, Position, read_range
 
+T = TypeVar("T")
 _RECENT_BLOCKS = 40  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
+
+
+class Insist(Protocol):
+    """Does what is to be written, now or later."""
+
+    def __call__(self, write: Callable[[], T], /) -> T: ...
 
 
 class Engine:
     """Follower, rules and case joined: each block becomes one transaction."""
 
     def __init__(
-        self, config: Config, case: str, follower: Follower, clock: Callable[[], int] = wall_clock
+        self,
+        config: Config,
+        case: str,
+        follower: Follower,
+        clock: Callable[[], int] = wall_clock,
+        insist: Insist = at_once,
     ) -> None:
+        """``insist`` does what is to be written, and may try it again where the case can not take
+        it."""
         self._config = config
         self.book = Rulebook(config, clock)
         self.writer = CaseWriter(case, clock)
         self.follower = follower
+        self._insist = insist
         self._keeps = case != MEMORY
         self._clock = clock
         self.events = 0
@@ -51,7 +70,11 @@ class Engine:
         self._waiting = Waiting(self._read_again)
         self._waiting.use(self._matcher, self.book.rules.values())
         self._sequencer = Sequencer(self.book.rules.values())
-        self._say_rules()
+        try:
+            self._say_rules()
+        except BaseException:
+            self.close()
+            raise
 
     def _say_rules(self) -> None:
         self.writer.say_rules(self.book.all, self.book.problems)
@@ -77,7 +100,7 @@ class Engine:
             self.book.rules.values(),
             [id_ for id_, mark in before.items() if after.get(id_) != mark],
         )
-        self._say_rules()
+        self._insist(self._say_rules)
         self._release(
             {
                 rule_id: [one for one in own if one not in known.get(rule_id, ())]
@@ -105,7 +128,8 @@ class Engine:
         advance = self._sequencer.release(tried, covered)
         if released:
             self._waiting.forget(advance.evicted, self._sequencer.is_open)
-            self.writer.commit_released(advance, released, self.book.rules)
+            rules = self.book.rules
+            self._insist(lambda: self.writer.commit_released(advance, released, rules))
             self.suppressed += len(released)
 
     def matched(self, processes: int = 0) -> Iterator[tuple[Block, BlockResult]]:
@@ -131,11 +155,14 @@ class Engine:
 
     def take(self, block: Block, result: BlockResult | None = None) -> Committed:
         """Match a block, where that is not done, advance the sequences, commit."""
+        fail_point("after_read")
+        # All this once: the sequences have moved on, whether the case can take that now or later.
         result = self._waiting.advance(block, result or self._matcher(block))
         advance = self._sequencer.advance(result.hits)
         self._waiting.forget(advance.evicted, self._sequencer.is_open)
         known = self._waiting.note(block, result)
-        committed = self.writer.commit(block, result, advance, self.book.rules, known)
+        rules = self.book.rules
+        committed = self._insist(lambda: self.writer.commit(block, result, advance, rules, known))
         self.events += result.events
         self.rejects += len(result.rejects)
         self.suppressed += len(result.suppressed)
@@ -151,10 +178,16 @@ class Engine:
         """Let time pass up to ``now`` (ns; None: for ever) for what only that can confirm, and take
         up what people decided meanwhile."""
         advance = self._sequencer.pass_time(now)
-        if not advance.matches and not self.writer.incidents_due():
-            return None
-        committed = self.writer.commit_confirmed(advance, self.book.rules)
-        self.collapsed += committed.collapsed
+        rules = self.book.rules
+
+        def write() -> Committed | None:
+            with told():
+                due = advance.matches or self.writer.incidents_due()
+            return self.writer.commit_confirmed(advance, rules) if due else None
+
+        committed = self._insist(write)
+        if committed is not None:
+            self.collapsed += committed.collapsed
         return committed
 
     def sources(self) -> list[CaseSource]:
@@ -196,8 +229,11 @@ class Engine:
         Only around alerts whose window has passed; yields how many are left. Stops after
         ``seconds``, to be called again.
         """
+        with told():
+            yield from self._gather(time.monotonic() + seconds)
+
+    def _gather(self, deadline: float) -> Iterator[int]:
         reader = CaseReader(self.writer.connection)
-        deadline = time.monotonic() + seconds
         waiting = self.writer.ungathered(self._clock() - WINDOW)
         # Alerts come by time, and the blocks around one are mostly those around the next.
         recent = lru_cache(_RECENT_BLOCKS)(lambda *place: tuple(read_range(*place)))

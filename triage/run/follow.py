@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from triage.case.faults import CaseDamagedError, CaseUnavailableError, told
 from triage.case.lock import EngineLock
 from triage.case.write import CaseWriter
 from triage.run.engine import Engine, settle
+from triage.run.patience import Patience, StoppedError
 from triage.run.rulebook import Config, wall_clock
 from triage.sources import Follower
 
@@ -28,27 +30,60 @@ def follow(
     clock: Callable[[], int] = wall_clock,
     *,
     newest_first: bool = False,
+    tell: Callable[[str], None] = lambda _words: None,
 ) -> None:
     """The engine of ``watch``: follow ``roots`` into ``case`` until ``stop`` is set.
 
-    ``newest_first``: of what exists, what was written last is read first.
+    ``newest_first``: of what exists, what was written last is read first. ``tell`` is given what
+    keeps the case from being written, in words, and "" once nothing does: until then nothing is
+    read, and no place in a log counts as read.
 
-    Raises CaseHeldError where another engine follows into the case, TriageError for a root that
-    does not exist or a case that cannot be used.
+    Raises CaseHeldError where another engine follows into the case, CaseDamagedError, TriageError
+    for a root that does not exist or a case that cannot be used.
     """
-    with EngineLock(case):
-        positions = CaseWriter(case, clock)
-        known = positions.positions()
-        positions.set_meta("roots", "\n".join(roots))
-        positions.close()
-        engine = Engine(config, case, Follower(roots, known, newest_first=newest_first), clock)
+    with EngineLock(case) as lock:
+
+        def tell_both(words: str) -> None:
+            lock.say(words)
+            tell(words)
+
+        patience = Patience(stop, tell_both)
+
+        def start() -> Engine:
+            with told():
+                before = CaseWriter(case, clock)
+                try:
+                    known = before.positions()
+                    before.set_meta("roots", "\n".join(roots))
+                finally:
+                    before.close()
+                follower = Follower(roots, known, newest_first=newest_first)
+                engine = Engine(config, case, follower, clock, patience)
+                try:
+                    engine.resume()
+                except BaseException:
+                    engine.close()
+                    raise
+                return engine
+
         try:
-            engine.resume()
+            engine = patience(start)
             settle()
-            _follow(engine, stop, clock)
-        finally:
-            engine.writer.say(engine.state("stopped"), engine.sources())
-            engine.close()
+            try:
+                _follow(engine, stop, clock)
+            finally:
+                _say(engine, "stopped")
+                engine.close()
+        except StoppedError:
+            return
+
+
+def _say(engine: Engine, word: str) -> None:
+    """Tell the console how the engine fares, where the case can take it."""
+    try:
+        engine.writer.say(engine.state(word), engine.sources())
+    except (CaseUnavailableError, CaseDamagedError):
+        return  # it is said again soon; what stands in the way is found by what must be written
 
 
 def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> None:
@@ -63,9 +98,9 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
             engine.refresh()
         if now - said >= _SAY_EVERY:
             said = now
-            engine.writer.say(engine.state(word), engine.sources())
+            _say(engine, word)
 
-    engine.writer.say(engine.state(word), engine.sources())
+    _say(engine, word)
     while not stop.is_set():
         for block in engine.follower.poll():
             engine.take(block)
@@ -76,10 +111,18 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
         if word != "live":
             word, said = "live", 0.0
         tell()
+        _gather(engine, stop)
+        engine.follower.wait(_WAIT)
+
+
+def _gather(engine: Engine, stop: threading.Event) -> None:
+    """Keep what lies around alerts; what the case can not take now is gathered later."""
+    try:
         for _left in engine.gather(_GATHER_SECONDS):
             if stop.is_set():
                 return
-        engine.follower.wait(_WAIT)
+    except CaseUnavailableError:
+        return
 
 
 def stop_on_signals(stop: threading.Event, *, attached: bool) -> None:

@@ -28,11 +28,11 @@ def read_records(
     A text in place of a record is the reason why a record, or a whole chunk of 64 KiB, could not
     be read; those behind it still come. Windows makes files larger than it has chunks for: what
     lies behind the last chunk in use is no damage. ``wanted(number, header)`` of a chunk may say
-    that it is not; see ``numbers_in``. Raises RecordError where the file is no EVTX, and where the
-    parser, which runs in a process of its own, keeps dying over it.
+    that it is not; see ``numbers_in``. Raises RecordError where the file is no EVTX.
     """
     in_use = _chunks_in_use(file)
-    counted = _Counted(ChunkReader())
+    reader = ChunkReader()
+    counted = _Counted(reader)
     batch: list[Chunk] = []
     for place in range(in_use):
         file.seek(_HEADER_BYTES + place * CHUNK_BYTES)
@@ -45,6 +45,8 @@ def read_records(
         if len(batch) == _BATCH or not sound:
             yield from counted.read(batch)
             batch = []
+        if reader.given_up:
+            return
         if not header:
             reason = f"EVTX: the file ends before chunk number {place} of {in_use}"
             yield Item(place, 0, reason)

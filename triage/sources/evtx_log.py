@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from triage.sources import evtx
-from triage.sources.block import BLOCK_BYTES, Reject
+from triage.sources.block import BLOCK_BYTES, RecordError, Reject
 from triage.sources.evtx_process import Item
 
 _MOST_SPANS = 1000
@@ -124,12 +124,19 @@ class EvtxLog:
             self._file = None
 
     def read(self, fd: int, path: str) -> Part:
-        """The next records that are new. Raises RecordError where the file is no EVTX."""
+        """The next records that are new. Raises OSError, and RecordError where the file is no
+        EVTX."""
         if self._items is None:
             self._begin(fd)
         part, held = Part(), 0
         while held < BLOCK_BYTES:
-            item = self._next()
+            try:
+                item = self._next()
+            except (OSError, RecordError):
+                self.suspend()
+                if not part.records:
+                    raise
+                break  # what was read is handed on; the next turn meets the error again
             if item is None:
                 self.suspend()
                 self._done |= self._passed

@@ -19,8 +19,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from triage.sources.block import RecordError
-
 SECONDS = 15.0  # for some chunks; they take milliseconds
 _MEMORY = 1 << 30  # bytes of address space
 _ANSWER = 64 << 20  # bytes of an answer
@@ -162,9 +160,14 @@ class ChunkReader:
         self._parser = parser or PARSER
         self._deaths = 0
 
+    @property
+    def given_up(self) -> bool:
+        """Whether the parser has died so often over this log that no more of it is read."""
+        return self._deaths >= _DEATHS
+
     def read(self, chunks: Sequence[Chunk]) -> list[Item]:
-        """Their records, or reasons. Raises RecordError once the parser has died three times."""
-        if not chunks:
+        """Their records, or reasons why there are none; nothing once the log is given up."""
+        if not chunks or self.given_up:
             return []
         try:
             return self._parser.parse(chunks)
@@ -172,7 +175,7 @@ class ChunkReader:
             if len(chunks) > 1:
                 return [item for chunk in chunks for item in self.read([chunk])]
             self._deaths += 1
-            told = f"EVTX: chunk number {chunks[0][0]}: the parser broke off ({error})"
-            if self._deaths < _DEATHS:
-                return [Item(chunks[0][0], 0, told)]
-            raise RecordError(f"{told}, as it did before; the rest is not read") from error
+            number = chunks[0][0]
+            rest = ", as it did before; the rest is not read" if self.given_up else ""
+            told = f"EVTX: chunk number {number}: the parser broke off ({error}){rest}"
+            return [Item(number, 0, told)]

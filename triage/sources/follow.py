@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from triage.failpoints import fail_point
 from triage.sources.block import Block, Position
 from triage.sources.detect import HEAD_BYTES
 from triage.sources.generation import ChangedError, Generation, Key, head_hash
@@ -132,7 +133,11 @@ class Follower:
 
     def path_of(self, generation: str) -> str | None:
         """Where a generation lies now; None where it is not there any more."""
-        return next((g.path for g in self._files.values() if g.id == generation), None)
+        found = next((g for g in self._files.values() if g.id == generation), None)
+        if found is None or found.file or _key_of(found.path) == found.key:
+            return found.path if found else None
+        renamed = walk(self._roots, self._skip).files.get(found.key)  # since the last look
+        return renamed.paths[0] if renamed else None
 
     @property
     def polling(self) -> str:
@@ -165,7 +170,8 @@ class Follower:
         self._problems, self._skipped = listing.problems, listing.skipped
         self._begins = None
         for key in [key for key in self._files if key not in listing.files]:
-            self._missed(self._files[key])
+            if not self._out_of_sight(self._files[key].path):
+                self._missed(self._files[key])
         for key, found in self._in_turn(listing.files):
             known = self._files.get(key)
             if known is None:
@@ -239,6 +245,7 @@ class Follower:
     def _seen(self, known: Generation, found: Found) -> None:
         known.misses = 0
         if known.path not in found.paths:
+            fail_point("mid_rotate")
             known.path = found.paths[0]
             known.renamed = True
             known.changed_at = self._clock()
@@ -259,6 +266,14 @@ class Follower:
                 return
             known.format = ""
         self._enqueue(known)
+
+    def _out_of_sight(self, path: str) -> bool:
+        """Whether a file may be there all the same: it, or its folder, could not be looked at."""
+        while path not in self._problems:
+            path, before = os.path.dirname(path), path
+            if path == before:
+                return False
+        return True
 
     def _missed(self, known: Generation) -> None:
         known.misses += 1
@@ -381,6 +396,7 @@ class Follower:
 
     def _changed(self, generation: Generation) -> Block | None:
         """The file was truncated or rewritten: its old generation ends, a new one begins."""
+        fail_point("mid_rotate")
         generation.suspend()
         fresh = Generation(generation.path, generation.key)
         fresh.adopted = True
@@ -456,6 +472,14 @@ class Follower:
             path == root or path.startswith((root.rstrip("/") + "/", root + "!"))
             for root in self._roots
         )
+
+
+def _key_of(path: str) -> Key | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _marked(position: Position) -> bool:

@@ -220,10 +220,10 @@ class Generation:
                 self._overlong = (excerpt, at + len(data))
                 return None, not at_end
             end = len(data)
-        start, self._overlong = self.offset, None
-        self.offset = at + end
-        self.tail = os.pread(fd, TAIL_HASHED, max(self.offset - TAIL_HASHED, 0))[:TAIL_HASHED]
-        self._keep_head(fd)
+        start, behind = self.offset, at + end
+        tail = os.pread(fd, TAIL_HASHED, max(behind - TAIL_HASHED, 0))[:TAIL_HASHED]
+        self._keep_head(fd, behind)
+        self.offset, self.tail, self._overlong = behind, tail, None
         reject = too_long(self.path, start, excerpt, self.offset - start)
         return self._block([], [], [reject]), True
 
@@ -241,14 +241,17 @@ class Generation:
         gaps = (part.gap,) if part.gap else ()
         return self._block(part.records, part.numbers, part.rejects, gaps), part.more
 
+    # What may fail comes first: what counts as read has to be handed on.
+
     def _advance(self, fd: int, data: bytes) -> None:
+        self._keep_head(fd, self.offset + len(data))
         self.offset += len(data)
         self.tail = (self.tail + data[-TAIL_HASHED:])[-TAIL_HASHED:]
-        self._keep_head(fd)
 
-    def _keep_head(self, fd: int) -> None:
-        if len(self.head) < min(HEAD_HASHED, self.offset):
-            self.head = os.pread(fd, min(HEAD_HASHED, self.offset), 0)
+    def _keep_head(self, fd: int, behind: int) -> None:
+        """Have the first bytes, of which those before ``behind`` will have been read."""
+        if len(self.head) < min(HEAD_HASHED, behind):
+            self.head = os.pread(fd, min(HEAD_HASHED, behind), 0)
 
     def _block(
         self,

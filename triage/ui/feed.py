@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from triage.case.lock import said
 from triage.case.model import AlertRow, EngineState
 from triage.case.read import CaseReader
 from triage.times import SECOND
@@ -20,7 +21,7 @@ _TOLD = 8 * SECOND  # a restart is shown for at least so long
 _SILENT = 15 * SECOND  # an engine speaks twice a second
 _FIRST = 300  # alerts that are shown at once, the newest: more than any screen holds
 _SLICE = 2_000  # of the rest, read in one go
-_DISK_EVERY = 5 * SECOND  # between two looks at the room on the case's disk
+_LOOK_EVERY = SECOND  # between two looks at the case's disk, and at what the engine says beside it
 
 
 class EngineLike(Protocol):
@@ -91,7 +92,8 @@ class Feed:
         self._case = case
         self._clock = clock
         self._free: int | None = None
-        self._disk_looked: int | None = None
+        self._looked: int | None = None
+        self._said = ""
         self._reader = CaseReader(case)
         self._supervisor = Supervisor(engine, clock)
         self._change = 0
@@ -131,9 +133,9 @@ class Feed:
         before = self._last
         state = self._reader.engine() if changed or before is None else before.engine
         word = self._supervisor.look(state)
-        disk = self._look_at_disk()
+        beside = self._look_beside()
         reading = self.reading
-        if not (changed or disk or reading) and before is not None and word == before.engine_word:
+        if not (changed or beside or reading) and before is not None and word == before.engine_word:
             return None
         # Before the rows: what is decided in between is asked about in vain, but never overlooked.
         journal = self._reader.journal_end() if changed or before is None else before.journal
@@ -152,7 +154,8 @@ class Feed:
         problems = {one[0] for one in self._reader.problems() if one[3] == "error"}
         roots = tuple(self._reader.meta("roots").splitlines())
         states, behind_since = self._reader.source_states()
-        wrong = troubles(state, states, behind_since, self._free, self._clock())
+        shown = replace(state, message=self._said) if self._said else state
+        wrong = troubles(shown, states, behind_since, self._free, self._clock())
         rules = state.rules or sum(one.runnable for one in self._reader.rules())
         sources = sum(states.values()) - states.get("skipped", 0)
         self._last = News(
@@ -169,19 +172,21 @@ class Feed:
         )
         return self._last
 
-    def _look_at_disk(self) -> bool:
-        """Every few seconds; True where there is something new to say. An engine whose disk is full
-        can not write that into the case."""
+    def _look_beside(self) -> bool:
+        """Once a second; True where there is something new to say. An engine whose disk is full can
+        not write that into the case."""
         now = self._clock()
-        if self._disk_looked is not None and 0 <= now - self._disk_looked < _DISK_EVERY:
+        if self._looked is not None and 0 <= now - self._looked < _LOOK_EVERY:
             return False
-        self._disk_looked = now
+        self._looked = now
+        said_before, self._said = self._said, said(self._case)
         before, self._free = self._free, free_bytes(self._case)
-        return (
+        filled = (
             before is not None
             and self._free is not None
             and ((before < DISK_FULL) != (self._free < DISK_FULL))
         )
+        return filled or said_before != self._said
 
     def close(self) -> None:
         self._reader.close()

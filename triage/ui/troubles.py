@@ -26,7 +26,7 @@ def troubles(
     found: list[str] = []
     if free is not None and free < DISK_FULL:
         found.append("case disk full")
-    if engine.message:
+    if engine.message and engine.message not in found:
         found.append(engine.message)
     late = now - behind_since if behind_since else 0
     if engine.state == "live" and engine.lag_bytes >= _BEHIND and late >= _BEHIND_FOR:
