@@ -1,20 +1,34 @@
-"""Draw the README's picture: the real console on the sample logs. Run from the checkout:
+"""Draw the pictures of README and docs: the real console on the sample logs. Run from the checkout:
 
-.venv-test/bin/python scripts/picture.py
+.venv-test/bin/python scripts/picture.py             all of them
+.venv-test/bin/python scripts/picture.py risk        docs/risk.svg alone
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from tests.conftest import DETECTIONS
 from tests.ui.helpers import Clock, hunt_into, press, settled
 from triage.ui.app import Console
 
+# What is pressed for each, and with which rules the logs are read.
+PICTURES: dict[str, tuple[Sequence[str], Sequence[Path]]] = {
+    "console": (["j"] * 10 + ["2"], DETECTIONS),
+    "risk": (["B", "space", "j", "j", "space"], [Path("rules")]),
+    "journal": (
+        [*"ajcbkm", *"owner", "space", *"asked", "enter", "space", "space", "c", "d", "u", "J"],
+        DETECTIONS,
+    ),
+}
 
-async def draw(case: Path, picture: Path) -> None:
-    """Open the console on ``case``, filter to one host, show its process tree, save the SVG."""
+
+async def draw(case: Path, picture: Path, keys: Sequence[str]) -> None:
+    """Open the console on ``case``, press the keys, save the SVG."""
     app = Console(
         str(case),
         roots=["samples/logs"],
@@ -26,16 +40,20 @@ async def draw(case: Path, picture: Path) -> None:
     )
     async with app.run_test(size=(120, 36)) as pilot:
         await settled(pilot)
-        await press(pilot, "j", "j", "j", "j", "j", "j", "j", "j", "j", "j", "2")
+        await press(pilot, *keys)
+        app.clear_notifications()
+        await settled(pilot)
         picture.write_text(app.export_screenshot(title="triage watch samples/logs"), "utf-8")
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        case = Path(folder) / "samples.triage"
-        hunt_into(case, ["samples/logs"], [Path("rules")])
-        asyncio.run(draw(case, Path("docs/console.svg")))
+def main(names: Sequence[str]) -> None:
+    for name in names or PICTURES:
+        keys, rules = PICTURES[name]
+        with tempfile.TemporaryDirectory() as folder:
+            case = Path(folder) / "samples.triage"
+            hunt_into(case, ["samples/logs"], rules)
+            asyncio.run(draw(case, Path("docs", f"{name}.svg"), keys))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
