@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,16 @@ def test_signals_are_the_case_s_alerts(at: tuple[CaseReader, AlertDetail]) -> No
 def test_a_query_to_copy_has_the_alert_s_values(at: tuple[CaseReader, AlertDetail]) -> None:
     told = filled(at[1], "SELECT * FROM p WHERE n = '{{process.name}}' AND x = '{{no.field}}'")
     assert told == "SELECT * FROM p WHERE n = 'cmd.exe' AND x = '{{no.field}}'"
+
+
+def test_a_hostile_value_stays_a_literal(at: tuple[CaseReader, AlertDetail]) -> None:
+    one = at[1]
+    doc_ = {**one.doc, "x": "a' OR 1=1 --", "y": 'b" c'}
+    alert = replace(one, doc=doc_)
+    told = filled(alert, """SELECT '{{x}}', {{x}}, "{{y}}", '%{{y}}%' WHERE n = {{x}}""")
+    assert told == (
+        """SELECT 'a'' OR 1=1 --', 'a'' OR 1=1 --', "b"" c", '%b" c%' WHERE n = 'a'' OR 1=1 --'"""
+    )
 
 
 def test_related_alerts_say_what_they_share(at: tuple[CaseReader, AlertDetail]) -> None:

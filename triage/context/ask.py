@@ -114,9 +114,25 @@ def field_value(alert: AlertDetail, name: str) -> str:
     return ""
 
 
-def filled(alert: AlertDetail, text: str) -> str:
-    """A text with the alert's values for its {{fields}}; those it does not have stay."""
-    return PLACEHOLDER.sub(lambda match: field_value(alert, match[1]) or match[0], text)
+def filled(alert: AlertDetail, query: str) -> str:
+    """An SQL query with the alert's values for its {{fields}}; those it does not have stay.
+
+    A value stays part of the literal it stands in, or becomes one where it stands in none: whatever
+    a log holds, it can not become part of the query.
+    """
+    out: list[str] = []
+    quote, end = "", 0  # the quote we are inside of
+    for match in PLACEHOLDER.finditer(query):
+        before = query[end : match.start()]
+        for char in before:
+            if char in "'\"":
+                quote = "" if char == quote else quote or char
+        end = match.end()
+        value = field_value(alert, match[1])
+        mark = quote or "'"
+        told = value.replace(mark, mark * 2)
+        out += [before, match[0] if not value else told if quote else f"'{told}'"]
+    return "".join([*out, query[end:]])
 
 
 def _number(text: str) -> float | None:
