@@ -212,6 +212,10 @@ def test_a_process_of_the_security_log_is_like_one_of_sysmon() -> None:
             "file.target_path": "\\\\*\\C$\\Temp\\run.bat", "source.ip": "10.1.2.3",
             "winlog.event_data.AccessList": "%%4417\n\t\t\t\t%%4424",
         }),
+        ("5145", {**SUBJECT, "ShareName": "\\\\*\\C$", "ShareLocalPath": "\\??\\C:\\",
+                  "RelativeTargetName": "\\"}, {
+            "file.path": "C:\\", "file.target_path": "\\\\*\\C$\\", "file.name": "\\",
+        }),
         ("5157", {"ProcessID": "88", "Application": "\\device\\harddiskvolume1\\av\\agent.exe",
                   "Direction": "%%14593", "SourceAddress": "10.1.2.3", "SourcePort": "50100",
                   "DestAddress": "10.9.9.9", "DestPort": "443", "Protocol": "6"}, {

@@ -229,9 +229,9 @@ def _share(doc: Doc, data: dict[str, str]) -> None:
     if name:
         file["name"] = name  # with the folders below the share, as rules for pipes and SYSVOL ask
         if folder:
-            file["path"] = "\\".join((folder.rstrip("\\"), name))
+            file["path"] = "\\".join((folder.rstrip("\\"), name.lstrip("\\")))
         if share:
-            file["target_path"] = f"{share}\\{name}"
+            file["target_path"] = "\\".join((share, name.lstrip("\\")))
         if "." in name:
             file["extension"] = name.rpartition(".")[2]
     if file:
