@@ -9,6 +9,7 @@ import pytest
 from triage.ui import keys
 from triage.ui.alert_list import AlertList
 from triage.ui.app import Console
+from triage.ui.filter_line import FilterInput
 from triage.ui.lines_view import LinesView
 from triage.ui.screens.board import RiskBoard
 from triage.ui.screens.drill import Drill
@@ -22,6 +23,7 @@ from triage.ui.screens.timeline import Timeline
 
 OWNERS = {
     "list": Main,
+    "filter": FilterInput,
     "rows": AlertList,
     "drill": Drill,
     "pane": LinesView,

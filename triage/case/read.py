@@ -26,6 +26,7 @@ from triage.case.model import (
 )
 from triage.case.schema import connect, count, stored_path, told_path
 from triage.event import Event
+from triage.fields import Doc, values
 from triage.sources.block import Reject
 
 _ROW = (
@@ -105,6 +106,33 @@ class CaseReader:
     def alert_count(self) -> int:
         """How many alerts there are."""
         return count(self._db, "SELECT count(*) FROM alert")
+
+    def field_values(
+        self, alert_ids: Iterable[str], fields: Iterable[str]
+    ) -> dict[str, dict[str, tuple[str, ...]]]:
+        """The values of document fields, by field and alert id; of an alert of several events, also
+        of those."""
+        names = tuple(fields)
+        found: dict[str, dict[str, tuple[str, ...]]] = {name: {} for name in names}
+        for alert_id in alert_ids:
+            row = self._db.execute("SELECT doc FROM alert WHERE id = ?", (alert_id,)).fetchone()
+            if row is None:
+                continue
+            docs: list[Doc] = [orjson.loads(row[0])]
+            if "kibana.alert.group.id" in docs[0]:
+                docs += [matched.event.doc for matched in self.matched(alert_id)]
+            for name in names:
+                told = dict.fromkeys(str(one) for doc in docs for one in values(doc, name))
+                if told:
+                    found[name][alert_id] = tuple(map(intern, told))
+        return found
+
+    def alert_ids(self, size: int) -> Iterator[list[str]]:
+        """The ids of all alerts, newest first, some at a time."""
+        rows = self._db.execute("SELECT id FROM alert ORDER BY time DESC")
+        ids = [row[0] for row in rows]
+        for start in range(0, len(ids), size):
+            yield ids[start : start + size]
 
     def alerts_on(self, host: str, limit: int) -> list[AlertRow]:
         """The newest alerts on a host, newest first."""
@@ -217,14 +245,14 @@ class CaseReader:
         }
         found: list[AlertRow] = []
         for row in rows:
-            values = list(row)
+            told = list(row)
             for place in _SHARED:
-                values[place] = intern(values[place])
-            values[14] = bool(values[14])  # superseded
-            values[21] = tuple(values[21].split("\n")) if values[21] else ()  # tags
-            values[-1] = bool(values[-1])  # late
-            values += marks.get(values[0], (0, 0))
-            found.append(AlertRow(*values))
+                told[place] = intern(told[place])
+            told[14] = bool(told[14])  # superseded
+            told[21] = tuple(told[21].split("\n")) if told[21] else ()  # tags
+            told[-1] = bool(told[-1])  # late
+            told += marks.get(told[0], (0, 0))
+            found.append(AlertRow(*told))
         return found
 
     def marks(self) -> dict[str, dict[str, Tick]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -17,7 +16,7 @@ from triage.cli.watch import default_user
 from triage.errors import TriageError
 from triage.export import BY_NAME, FORMATS, Selection, write_file
 from triage.run import wall_clock
-from triage.ui.filtering import FilterError, parse
+from triage.ui.filtering import FilterError, document_fields, parse
 
 _DESCRIPTION = """\
 Hand a case, or a part of it, over: as a report for people, or as data for another program.
@@ -66,7 +65,7 @@ def _export(options: argparse.Namespace) -> int:
         raise TriageError(f"{options.case}: there is no such case file")
     reader = CaseReader(str(options.case))
     try:
-        chosen, words = _select(reader.alerts(), options.select)
+        chosen, words = _select(reader, options.select)
         rows = tuple(sorted(chosen, key=lambda row: (row.time, row.id)))
         name, form = options.case.stem, BY_NAME[options.format]
         selection = Selection(reader, name, rows, words, wall_clock(), options.user)
@@ -93,8 +92,9 @@ def _export(options: argparse.Namespace) -> int:
         reader.close()
 
 
-def _select(rows: Sequence[AlertRow], text: str) -> tuple[list[AlertRow], str]:
+def _select(case: CaseReader, text: str) -> tuple[list[AlertRow], str]:
     """The alerts a filter or a list of ids chooses, and how to say so."""
+    rows = case.alerts()
     words = [word for word in re.split(r"[\s,]+", text) if word]
     if not words:
         return list(rows), "the whole case"
@@ -105,7 +105,9 @@ def _select(rows: Sequence[AlertRow], text: str) -> tuple[list[AlertRow], str]:
                 raise TriageError(f"--select: the case has no alert {word}")
         return [known[word] for word in dict.fromkeys(words)], "alerts chosen by id"
     try:
-        passes = parse(text)
+        fields = document_fields(text)
+        documents = case.field_values((row.id for row in rows), fields) if fields else {}
+        passes = parse(text, wall_clock, documents)
     except FilterError as error:
         raise TriageError(f"--select, column {error.column}: {error}") from error
     found = [row for row in rows if passes(row)]

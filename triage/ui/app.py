@@ -25,7 +25,7 @@ from triage.ui.screens.drill import Drill
 from triage.ui.screens.health import Health
 from triage.ui.screens.log_search import LogSearch, Question
 from triage.ui.screens.main import Main
-from triage.ui.signals import Ask, Hurry, OpenAlert, Pivoted, SearchLogs
+from triage.ui.signals import Ask, Hurry, OpenAlert, Pivoted, Refined, SearchLogs
 from triage.ui.subject import Readers
 
 _POLL = 0.1  # seconds between two looks at the case
@@ -65,7 +65,7 @@ class Console(App[None]):
         self.desk = Desk(
             case, exceptions, Decisions(case, who, clock), who, clock, read_only, Readers(case)
         )
-        self._feed = Feed(case, engine, clock)
+        self._feed = Feed(case, engine, clock, self.desk.wanted)
         self._roots = tuple(roots)
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -115,6 +115,9 @@ class Console(App[None]):
 
     def on_hurry(self, _message: Hurry) -> None:
         self._wake.set()
+
+    def on_refined(self, message: Refined) -> None:
+        self._main.refine(message.field, message.value, message.without)
 
     def on_pivoted(self, message: Pivoted) -> None:
         while self.screen is not self._main:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from triage.case.model import SEVERITIES, AlertRow
-from triage.ui.filtering import Predicate
+from triage.ui.filter_fields import Predicate
 from triage.ui.grouping import GROUPINGS, Groups, Key
 
 _RANK = {name: -rank for rank, name in enumerate(SEVERITIES)}

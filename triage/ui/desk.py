@@ -25,7 +25,17 @@ class Desk:
     store: AlertStore = field(default_factory=AlertStore)
     subjects: Subjects = field(init=False)
     seen: int = 0  # the newest journal entry whose effect is on the screen
+    # Values of the fields of alert documents that the filter names, as far as they are read.
+    documents: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     window: int = WINDOWS[1]  # of related events, ns each side
 
     def __post_init__(self) -> None:
         self.subjects = Subjects(self.readers)
+
+    def wanted(self) -> frozenset[str]:
+        """The fields of alert documents whose values are to be read."""
+        return frozenset(self.documents)
+
+    def want(self, fields: frozenset[str]) -> None:
+        """Ask for the values of these fields, and let others go."""
+        self.documents = {name: self.documents.get(name, {}) for name in fields}

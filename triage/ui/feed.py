@@ -5,8 +5,8 @@ It works in a thread of its own and hands on immutable news that replace one ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from triage.case.lock import said
@@ -22,6 +22,7 @@ _SILENT = 15 * SECOND  # an engine speaks twice a second
 _FIRST = 300  # alerts that are shown at once, the newest: more than any screen holds
 _SLICE = 2_000  # of the rest, read in one go
 _LOOK_EVERY = SECOND  # between two looks at the case's disk, and at what the engine says beside it
+_DOCUMENTS = 200  # alert documents read in one go
 
 
 class EngineLike(Protocol):
@@ -45,6 +46,10 @@ class News:
     roots: tuple[str, ...]  # what is watched
     sources: int  # logs followed
     journal: int  # the newest journal entry that the rows have in them
+    # Values of the wanted fields of alert documents, by field and alert id, and how many alerts are
+    # still to be read for them.
+    documents: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    unread: int = 0
     total: int = 0  # alerts in the case while they are read for the first time, else 0
     troubles: tuple[str, ...] = ()  # what is wrong while the engine runs, the worst first
 
@@ -88,8 +93,20 @@ class Supervisor:
 class Feed:
     """Asks the case what is new; one thread at a time may poll it."""
 
-    def __init__(self, case: str, engine: EngineLike | None, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        case: str,
+        engine: EngineLike | None,
+        clock: Callable[[], int],
+        wanted: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
+        """``wanted``: the fields of alert documents whose values are to come with the news."""
         self._case = case
+        self._wanted = wanted
+        self._fields: frozenset[str] = frozenset()  # whose values were asked for last
+        self._documents: Iterator[list[str]] | None = None  # alerts to read for a new one
+        self._fresh: frozenset[str] = frozenset()  # the new ones
+        self._unread = 0
         self._clock = clock
         self._free: int | None = None
         self._looked: int | None = None
@@ -104,7 +121,26 @@ class Feed:
     @property
     def reading(self) -> bool:
         """There is more to read of what the case held at first: poll at once."""
-        return self._rest is not None
+        return self._rest is not None or self._documents is not None
+
+    def _look_for_fields(self) -> None:
+        """Begin to read the fields that are wanted now and were not before."""
+        wanted = self._wanted()
+        if wanted == self._fields:
+            return
+        unfinished = self._fresh if self._documents is not None else frozenset()
+        self._fresh = wanted - (self._fields - unfinished)
+        self._fields = wanted
+        self._documents = self._reader.alert_ids(_DOCUMENTS) if self._fresh else None
+        self._unread = self._reader.alert_count() if self._fresh else 0
+
+    def _next_documents(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """The wanted fields of some more alerts."""
+        ids = next(self._documents, []) if self._documents is not None else []
+        self._unread = max(0, self._unread - len(ids))
+        if not ids:
+            self._documents, self._unread = None, 0
+        return self._reader.field_values(ids, self._fresh)
 
     def _rows(self) -> list[AlertRow]:
         """The alerts that are new since the last call. The first gives the newest, and those that
@@ -134,21 +170,29 @@ class Feed:
         state = self._reader.engine() if changed or before is None else before.engine
         word = self._supervisor.look(state)
         beside = self._look_beside()
+        self._look_for_fields()
         reading = self.reading
         if not (changed or beside or reading) and before is not None and word == before.engine_word:
             return None
         # Before the rows: what is decided in between is asked about in vain, but never overlooked.
         journal = self._reader.journal_end() if changed or before is None else before.journal
-        rows = self._rows() if changed or reading else []
+        first = self._rest is not None
+        rows = self._rows() if changed or first else []
+        ids = [row.id for row in rows]
+        documents = self._reader.field_values(ids, self._fields) if self._fields else {}
+        if reading and not first:
+            for name, found in self._next_documents().items():
+                documents.setdefault(name, {}).update(found)
         if reading and before is not None:
-            total = self._total if self.reading else 0
             self._last = replace(
                 before,
                 rows=tuple(rows),
                 engine=state,
                 engine_word=word,
                 journal=journal,
-                total=total,
+                documents=documents,
+                unread=self._unread,
+                total=self._total,
             )
             return self._last
         problems = {one[0] for one in self._reader.problems() if one[3] == "error"}
@@ -167,6 +211,8 @@ class Feed:
             roots,
             sources,
             journal,
+            documents,
+            self._unread,
             self._total,
             wrong,
         )

@@ -1,72 +1,46 @@
 """The filter language of the alert list: words, field:value, comparisons, not, and, or, brackets.
 
 ``certutil severity>=high and not (state:closed or user:"svc *")``: words next to each other must
-all hold; a bare word is looked for in rule, host, user, process and reason; ``*`` and ``?`` are
-wildcards in a value; case never counts.
+all hold; a bare word is looked for in rule, host, user, process, reason and tags; ``:`` finds a
+part of a value and ``=`` the whole; ``*`` and ``?`` are wildcards; ``1..9`` is a range; ``last:2h``
+the time before now; any field of the alert's document can be named; case never counts.
 """
 
 from __future__ import annotations
 
-import operator
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import translate
-from functools import lru_cache
+from itertools import pairwise
+from math import inf
 
 from triage import times
-from triage.case.model import SEVERITIES, AlertRow
-from triage.case.words import CLOSE_WORDS
+from triage.case.model import AlertRow
 from triage.errors import TriageError
+from triage.ui.filter_fields import (
+    ALIASES,
+    COMPARE,
+    FIELDS,
+    NUMBERS,
+    STATES,
+    TEXTS,
+    Documents,
+    Predicate,
+    number_of,
+    of_document,
+    rank_of,
+    severity_rank,
+    span_of,
+    text_test,
+    time_test,
+)
 
-Predicate = Callable[[AlertRow], bool]
-
-_TEXT: dict[str, Callable[[AlertRow], str]] = {
-    "rule": lambda row: row.rule_name,
-    "host": lambda row: row.host,
-    "user": lambda row: row.user,
-    "process": lambda row: row.process,
-    "reason": lambda row: row.reason,
-    "id": lambda row: row.id,
-    "assignee": lambda row: row.assignee,
-    "by": lambda row: row.decided_by,
-    "tag": lambda row: " ".join(row.tags),
-}
-_NUMBER: dict[str, Callable[[AlertRow], float]] = {
-    "risk": lambda row: row.risk_score,
-    "count": lambda row: row.count,
-    "notes": lambda row: row.notes,
-}
-FIELDS = (*_TEXT, *_NUMBER, "severity", "state", "time")
-_ALIASES = {"sev": "severity", "status": "state", "proc": "process", "risk_score": "risk"}
-
-
-def _closed_as(reason: str) -> Predicate:
-    return lambda row: row.close_reason == reason
-
-
-_STATES: dict[str, Predicate] = {
-    "open": lambda row: row.status == "open",
-    "ack": lambda row: row.status == "acknowledged",
-    "acknowledged": lambda row: row.status == "acknowledged",
-    "closed": lambda row: row.status == "closed",
-    "fp": lambda row: row.close_reason == "false_positive",
-    "superseded": lambda row: row.superseded,
-    "late": lambda row: row.late,
-    **{reason: _closed_as(reason) for reason in CLOSE_WORDS},
-}
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    ":": operator.eq,
-    "=": operator.eq,
-}
 _TOKEN = re.compile(
     r"""\s*(?:([()])|(>=|<=|[:=<>])|"((?:[^"\\]|\\["\\]|\\)*)(")?|([^\s():=<>"]+))"""
 )
 _MAX_DEPTH = 50
+_TIMES = "a time is 12:04, 12:04:31, 2026-08-21 or 2026-08-21T12:04"
 
 
 class FilterError(TriageError):
@@ -84,16 +58,54 @@ class _Token:
     column: int  # from 1
 
 
-def parse(text: str) -> Predicate:
-    """The test a filter text stands for; an empty text lets everything through."""
+def parse(
+    text: str, clock: Callable[[], int] | None = None, documents: Documents | None = None
+) -> Predicate:
+    """The test a filter text stands for; an empty text lets everything through.
+
+    ``clock`` (ns) is what ``last:2h`` counts from, ``documents`` the values of document fields; an
+    alert whose value is not among them does not pass.
+    """
     tokens = _tokens(text)
     if len(tokens) == 1:
         return lambda _row: True
-    parser = _Parser(tokens)
+    parser = _Parser(tokens, clock, documents if documents is not None else {})
     found = parser.either(0)
     if parser.now.kind != "end":
         raise FilterError(parser.now.column, f"{parser.now.text!r} does not belong here")
     return found
+
+
+def document_fields(text: str) -> frozenset[str]:
+    """The fields of the alert's document that a filter names, also one not yet complete."""
+    try:
+        tokens = _tokens(text)
+    except FilterError:
+        return frozenset()
+    pairs = pairwise(tokens)
+    named = (one.text for one, sign in pairs if (one.kind, sign.kind) == ("word", "operator"))
+    return frozenset(name for name in named if of_document(name))
+
+
+def moves(text: str) -> bool:
+    """Whether what passes changes as time goes by."""
+    return re.search(r"\blast\s*[:=]", text, re.IGNORECASE) is not None
+
+
+def quoted(value: str) -> str:
+    """A value as it stands in a filter; what can not be typed becomes ``?``."""
+    typed = "".join(char if char.isprintable() else "?" for char in value)
+    return '"' + typed.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def with_fact(text: str, field: str, value: str, without: bool) -> str:
+    """The filter that lets through only what has a value, or (``without``) only what has not."""
+    sign = "=" if value.isprintable() else ":"  # what can not be typed is found by a pattern
+    term = f"{'not ' if without else ''}{field}{sign}{quoted(value)}"
+    if not text.strip():
+        return term
+    loose = re.search(r"\bor\b", text, re.IGNORECASE)
+    return f"({text.strip()}) {term}" if loose else f"{text.strip()} {term}"
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -103,7 +115,7 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, place)
         if match is None:
             break  # only blanks are left
-        bracket, sign, quoted, closing, word = match.groups()
+        bracket, sign, quoted_, closing, word = match.groups()
         if bracket:
             tokens.append(_Token("bracket", bracket, match.start(1) + 1))
         elif sign:
@@ -113,7 +125,7 @@ def _tokens(text: str) -> list[_Token]:
         else:
             if closing is None:
                 raise FilterError(match.start(3), 'the text has no closing "')
-            value = re.sub(r'\\(["\\])', r"\1", quoted)
+            value = re.sub(r'\\(["\\])', r"\1", quoted_)
             tokens.append(_Token("string", value, match.start(3)))
         place = match.end()
     tokens.append(_Token("end", "", len(text) + 1))
@@ -123,8 +135,12 @@ def _tokens(text: str) -> list[_Token]:
 class _Parser:
     """Recursive descent; the deepest nesting is bounded."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(
+        self, tokens: list[_Token], clock: Callable[[], int] | None, documents: Documents
+    ) -> None:
         self._tokens = tokens
+        self._clock = clock
+        self._documents = documents
         self._place = 0
 
     @property
@@ -160,7 +176,8 @@ class _Parser:
             raise FilterError(self.now.column, "brackets are nested too deeply")
         if self._keyword("not"):
             self._next()
-            return _not(self.negated(depth + 1))
+            inner = self.negated(depth + 1)
+            return lambda row: not inner(row)
         if self.now.text == "(" and self.now.kind == "bracket":
             opened = self._next()
             found = self.either(depth + 1)
@@ -178,18 +195,23 @@ class _Parser:
             raise FilterError(token.column, f"a word or field is expected, not {token.text!r}")
         if self.now.kind != "operator" or token.kind == "string":
             return _anywhere(token.text)
-        name = _ALIASES.get(token.text.lower(), token.text.lower())
+        given = token.text.lower()
+        name = ALIASES.get(given, given)
         sign = self._next()
+        if sign.text == ":" and self.now.kind == "operator" and self.now.text != ":":
+            sign = self._next()  # time:>=10:00
         value = self._next()
-        if name not in FIELDS:
+        known = name in TEXTS or name in NUMBERS or name in ("severity", "state", "time", "last")
+        if not known and not of_document(given):
+            near = difflib.get_close_matches(given, FIELDS, 3, 0.5) or FIELDS[:12]
             raise FilterError(
-                token.column, f"no field {token.text!r}; there are {', '.join(FIELDS)}"
+                token.column, f"no field {token.text!r}; there are {', '.join(near)} and ECS's"
             )
         if value.kind == "end":
             self._place -= 1
         if value.kind not in ("word", "string"):
-            raise FilterError(value.column, f"a value for {name} is missing here")
-        return self._compare(name, sign, self._joined(value))
+            raise FilterError(value.column, f"a value for {given} is missing here")
+        return self._compare(name, given, sign, self._joined(value))
 
     def _joined(self, value: _Token) -> _Token:
         """The value with what a colon split off it: ``time>12:04``, ``host:a:b``."""
@@ -202,92 +224,103 @@ class _Parser:
             self._next()
         return _Token(value.kind, text, value.column)
 
-    def _compare(self, name: str, sign: _Token, value: _Token) -> Predicate:
-        if name in _TEXT:
-            if sign.text not in ":=":
-                raise FilterError(sign.column, f"{name} is text: write {name}:{value.text}")
-            return _text(_TEXT[name], value.text)
-        compare = _COMPARE[sign.text]
+    def _compare(self, name: str, given: str, sign: _Token, value: _Token) -> Predicate:
         if name == "severity":
-            rank = _rank(value)
-            return lambda row: compare(_RANKS.get(row.severity, -1), rank)
+            return _severity(sign, value)
         if name == "state":
-            found = _STATES.get(value.text.lower())
+            found = STATES.get(value.text.lower())
             if found is None or sign.text not in ":=":
-                states = "open, ack, closed, fp, late, superseded"
-                raise FilterError(value.column, f"a state is one of {states}")
+                raise FilterError(value.column, f"a state is one of {', '.join(STATES)}")
             return found
         if name == "time":
-            return _time(sign.text, value)
-        try:
-            number = float(value.text)
-        except ValueError:
-            raise FilterError(value.column, f"{name} takes a number") from None
-        read = _NUMBER[name]
-        return lambda row: compare(read(row), number)
+            return _time(sign, value)
+        if name == "last":
+            return self._last(value)
+        if name in NUMBERS:
+            read, test = NUMBERS[name], _number(given, sign, value)
+            return lambda row: test(read(row))
+        if name in TEXTS:
+            if sign.text not in ":=":
+                raise FilterError(sign.column, f"{given} is text: write {given}:{value.text}")
+            texts, holds = TEXTS[name], text_test(sign.text, value.text)
+            return lambda row: any(map(holds, texts(row)))
+        return self._document(given, sign, value)
+
+    def _last(self, value: _Token) -> Predicate:
+        length, clock = times.duration(value.text), self._clock
+        if length is None:
+            raise FilterError(value.column, "a length of time is 90s, 15m, 2h or 7d")
+        if clock is None:
+            raise FilterError(value.column, "there is no clock here that last could count from")
+        return lambda row: row.time > clock() - length
+
+    def _document(self, name: str, sign: _Token, value: _Token) -> Predicate:
+        documents = self._documents
+
+        def found(row: AlertRow) -> tuple[str, ...]:
+            return documents.get(name, {}).get(row.id, ())
+
+        if sign.text in ":=" and not (".." in value.text and value.kind == "word"):
+            holds = text_test(sign.text, value.text)
+            return lambda row: any(map(holds, found(row)))
+        test = _number(name, sign, value)
+        return lambda row: any(
+            test(number) for text in found(row) if (number := number_of(text)) is not None
+        )
 
 
-_RANKS = {name: rank for rank, name in enumerate(SEVERITIES)}
+def _range(value: _Token) -> tuple[_Token, _Token] | None:
+    """The two ends of ``a..b``; either may be left open."""
+    first, dots, last = value.text.partition("..")
+    if not dots or value.kind != "word":
+        return None
+    return (
+        _Token("word", first, value.column),
+        _Token("word", last, value.column + len(first) + len(dots)),
+    )
 
 
-def _rank(value: _Token) -> int:
-    text = value.text.lower()
-    for name, rank in _RANKS.items():
-        if name.startswith(text):
-            return rank
-    raise FilterError(value.column, f"a severity is one of {', '.join(SEVERITIES)}")
+def _number(name: str, sign: _Token, value: _Token) -> Callable[[float], bool]:
+    ends = _range(value)
+    if ends is not None and sign.text in ":=":
+        low = _figure(name, ends[0]) if ends[0].text else -inf
+        high = _figure(name, ends[1]) if ends[1].text else inf
+        return lambda number: low <= number <= high
+    wanted, compare = _figure(name, value), COMPARE[sign.text]
+    return lambda number: compare(number, wanted)
 
 
-def _time(sign: str, value: _Token) -> Predicate:
-    """``12:04`` or ``12:04:31`` is a time of day, ``2026-08-21[T12:04]`` an instant; both UTC."""
-    text = value.text
-    of_day = re.fullmatch(r"(\d\d?):(\d\d)(?::(\d\d))?", text)
-    day = 86_400 * times.SECOND
-    if of_day:
-        hour, minute, second = (int(part or 0) for part in of_day.groups())
-        start = (hour * 3600 + minute * 60 + second) * times.SECOND
-        length = times.SECOND if of_day[3] else 60 * times.SECOND
-        return lambda row: _within(sign, row.time % day, start, length)
-    instant = times.parse(f"{text}T00:00" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text)
-    if instant is None:
-        raise FilterError(value.column, "a time is 12:04, 12:04:31, 2026-08-21 or 2026-08-21T12:04")
-    length = day if len(text) == 10 else 60 * times.SECOND if text.count(":") == 1 else times.SECOND
-    return lambda row: _within(sign, row.time, instant, length)
+def _figure(name: str, value: _Token) -> float:
+    words = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+    found = words.get(value.text.lower(), number_of(value.text))
+    if found is None:
+        raise FilterError(value.column, f"{name} takes a number")
+    return found
 
 
-def _within(sign: str, time: int, start: int, length: int) -> bool:
-    """Compare with a span: a minute is "after" 12:04 only from 12:05 on."""
-    if sign in ":=":
-        return start <= time < start + length
-    if sign == ">":
-        return time >= start + length
-    return {">=": time >= start, "<": time < start, "<=": time < start + length}[sign]
+def _severity(sign: _Token, value: _Token) -> Predicate:
+    rank = rank_of(value.text)
+    if rank is None:
+        raise FilterError(value.column, "a severity is low, medium, high or critical")
+    compare = COMPARE[sign.text]
+    return lambda row: compare(severity_rank(row), rank)
 
 
-def quoted(value: str) -> str:
-    """A value as it stands in a filter, in quotes; what can not be typed becomes ``?``."""
-    typed = "".join(char if char.isprintable() else "?" for char in value)
-    escaped = typed.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _time(sign: _Token, value: _Token) -> Predicate:
+    ends = _range(value) if sign.text in ":=" else None
+    if ends is None:
+        return _moment(sign.text, value)
+    tests = [
+        _moment(compare, end) for compare, end in zip((">=", "<="), ends, strict=True) if end.text
+    ]
+    return lambda row: all(test(row) for test in tests)
 
 
-@lru_cache(maxsize=64)
-def _pattern(value: str) -> re.Pattern[str]:
-    # Runs of stars would make the pattern slow and mean no more than one.
-    return re.compile(translate(re.sub(r"\*+", "*", value.replace("[", "[[]").lower())))
-
-
-def _text(read: Callable[[AlertRow], str], value: str) -> Predicate:
-    if "*" in value or "?" in value:
-        match = _pattern(value).match
-        return lambda row: any(match(name) is not None for name in _names(read(row).lower()))
-    needle = value.lower()
-    return lambda row: needle in read(row).lower()
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """A value as the list may show it: whole, a user without domain, a host without its."""
-    return (text, text.rpartition("\\")[2], text.partition(".")[0])
+def _moment(sign: str, value: _Token) -> Predicate:
+    span = span_of(value.text)
+    if span is None:
+        raise FilterError(value.column, _TIMES)
+    return time_test(sign, span)
 
 
 def _anywhere(value: str) -> Predicate:
@@ -298,8 +331,5 @@ def _anywhere(value: str) -> Predicate:
         or needle in row.user.lower()
         or needle in row.process.lower()
         or needle in row.reason.lower()
+        or any(needle in tag.lower() for tag in row.tags)
     )
-
-
-def _not(inner: Predicate) -> Predicate:
-    return lambda row: not inner(row)

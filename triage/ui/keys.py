@@ -10,10 +10,12 @@ from textual.binding import Binding, BindingType
 # Where an action works. "list": the main screen; "rows": its list of alerts; "drill": one alert's
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
 # page; "found": what a search of the logs finds; "timeline": the timeline; "board": the risk board;
-# "editor": the exception editor; "exceptions": the manager of all exceptions.
+# "filter": the filter while it is typed; "editor": the exception editor; "exceptions": the manager
+# of all exceptions.
 _OF_APP = frozenset({"health", "risk", "theme"})  # the same wherever one is
 SCOPES = (
-    "list", "rows", "drill", "pane", "sheet", "found", "timeline", "board", "editor", "exceptions",
+    "list", "rows", "drill", "pane", "sheet", "found", "timeline", "board", "filter", "editor",
+    "exceptions",
 )  # fmt: skip
 
 
@@ -136,6 +138,14 @@ ACTIONS: tuple[Action, ...] = (
            _DECIDE, ("rows",)),
     Action("filter", "slash", "/", "Filter", "filter as you type: words, field:value, and or not",
            _FIND, ("list",), 5),
+    Action("exclude", "x", "x", "Exclude", "leave a value out of the list, or show only that",
+           _FIND, (*_BOTH, "sheet", "timeline")),
+    Action("complete.take", "tab", "tab", "Take", "in the filter: take what is proposed", _FIND,
+           ("filter",), 0, False),
+    Action("complete.next", "down", "↓", "Next proposal", "in the filter: the next proposal", _FIND,
+           ("filter",), 0, False),
+    Action("complete.previous", "up", "↑", "Proposal before", "in the filter: the proposal before",
+           _FIND, ("filter",), 0, False),
     Action("sort", "s", "s", "Sort", "next order: newest, oldest, severity, risk, rule, host …",
            _FIND, ("list",)),
     Action("group", "b", "b", "Group",

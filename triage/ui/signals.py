@@ -19,6 +19,16 @@ class Pivoted(Message):
         self.text = text
 
 
+class Refined(Message):
+    """Add a value of a field to the list's filter, or leave out what has it."""
+
+    def __init__(self, field: str, value: str, without: bool) -> None:
+        super().__init__()
+        self.field = field
+        self.value = value
+        self.without = without
+
+
 class OpenAlert(Message):
     """Show one alert, whatever the list's cursor is on."""
 

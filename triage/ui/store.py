@@ -14,7 +14,7 @@ from typing import overload
 
 from triage.case.model import AlertRow
 from triage.ui.arrangement import SORTS, Arrangement
-from triage.ui.filtering import Predicate
+from triage.ui.filter_fields import Predicate
 from triage.ui.grouping import GROUPINGS, Groups, Key
 
 _AT_ONCE = 5_000  # rows that are arranged in one go: nobody notices
@@ -81,6 +81,10 @@ class AlertStore(Sequence[AlertRow]):
     def shows(self, alert_id: str) -> bool:
         """Whether an alert passes the filter."""
         return alert_id in self._now.shown
+
+    def every(self) -> Iterable[AlertRow]:
+        """All alerts, shown or not, in no order."""
+        return self._rows.values()
 
     def place(self, alert_id: str) -> int | None:
         """The index of an alert among those shown; None where it is not shown."""
@@ -153,6 +157,15 @@ class AlertStore(Sequence[AlertRow]):
         self._rows.update(fresh)
         added = self._now.apply(changes)
         self._tell(Change(False, tuple(added), frozenset(fresh)))
+
+    def recheck(self, alert_ids: Iterable[str]) -> None:
+        """Look again at alerts of which the filter may think otherwise by now."""
+        rows = [row for one in alert_ids if (row := self._rows.get(one)) is not None]
+        self._now.apply([(row, row) for row in rows])
+        for row in rows if self._next is not None else ():
+            self._since.setdefault(row.id, row)
+        if rows:
+            self._tell(Change(False, (), frozenset(row.id for row in rows)))
 
     def set_filter(self, predicate: Predicate) -> None:
         """Show the alerts that pass ``predicate``."""

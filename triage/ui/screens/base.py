@@ -15,7 +15,7 @@ from triage.ui.format import clock_time
 from triage.ui.lines_view import LinesView
 from triage.ui.panes.related import document
 from triage.ui.screens.dialogs import Choice, Option
-from triage.ui.signals import Pivoted, SearchLogs
+from triage.ui.signals import Pivoted, Refined, SearchLogs
 
 _MOST_FACTS = 24  # of one line, to choose from
 
@@ -66,6 +66,37 @@ class ConsoleScreen(Screen[None]):
                 self.app.post_message(Pivoted(answer))
 
         self.app.push_screen(Choice("Go on from …", options), pivoted)
+
+    def action_exclude(self) -> None:
+        """Ask which value, then whether to leave out what has it or all else."""
+        found = list(self.facts())[:_MOST_FACTS]
+        if not found:
+            self.say("there is no value under the cursor to filter by", "warning")
+            return
+
+        def picked(answer: str | None) -> None:
+            if answer:
+                self._refine(*found[int(answer)])
+
+        if len(found) == 1:
+            self._refine(*found[0])
+            return
+        options = [
+            Option(str(place + 1) if place < 9 else "", name, str(place), clean(value, 40))
+            for place, (name, value) in enumerate(found)
+        ]
+        self.app.push_screen(Choice("Filter the list by …", options), picked)
+
+    def _refine(self, field: str, value: str) -> None:
+        def refined(answer: str | None) -> None:
+            if answer:
+                self.app.post_message(Refined(field, value, answer == "without"))
+
+        options = [
+            Option("x", "exclude", "without", "alerts that have it are not shown"),
+            Option("o", "only", "with", "other alerts are not shown"),
+        ]
+        self.app.push_screen(Choice(f"{field} {clean(value, 60)}", options), refined)
 
     def open_event(self, event: Event) -> None:
         """The whole event on a sheet."""

@@ -10,12 +10,14 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from triage.case.model import AlertRow
+from triage.fields import flatten
 from triage.ui import keys
 from triage.ui.alert_list import AlertList
 from triage.ui.bars import Bar, KeyBar, Segment, TabBar, status_segments
 from triage.ui.desk import Desk
 from triage.ui.feed import News
-from triage.ui.filtering import FilterError, parse
+from triage.ui.filter_line import FilterHelp, FilterInput
+from triage.ui.filtering import FilterError, document_fields, moves, parse, with_fact
 from triage.ui.format import plural
 from triage.ui.inputs import TextInput
 from triage.ui.lines import Part
@@ -25,6 +27,7 @@ from triage.ui.screens.alert_screen import AlertScreen
 from triage.ui.screens.drill import Drill
 from triage.ui.signals import Hurry
 
+_MINUTE = 60.0  # seconds
 WIDE = 110  # columns from which list and preview stand side by side
 
 
@@ -44,11 +47,11 @@ class Main(AlertScreen):
         self._held: dict[str, AlertRow] = {}  # rows that came while paused
 
     def compose(self) -> ComposeResult:
+        help_ = FilterHelp(id="filter-help")
+        yield help_
         yield Bar(id="status")
         with Horizontal(id="filter-line"):
-            yield TextInput(
-                placeholder="/ to filter: a word, host:web, severity>=high …", id="filter"
-            )
+            yield FilterInput(self.desk, help_, id="filter")
             yield Bar(id="filter-state")
         with Horizontal(id="body"):
             with Vertical(id="alerts", classes="box"):
@@ -62,6 +65,7 @@ class Main(AlertScreen):
     def on_mount(self) -> None:
         self.query_one("#filter").can_focus = False
         self.desk.store.later = self._later
+        self.set_interval(_MINUTE, self._move_on)
         self._show_pane(0)
         self.rows.focus()
         self._tell()
@@ -108,12 +112,15 @@ class Main(AlertScreen):
         """Show what changed in the case."""
         self._news = news
         self.rows.settled = news.engine.state not in ("starting", "reading")
+        for name, values in news.documents.items():
+            self.desk.documents.get(name, {}).update(values)
         if self.paused:
             known = [row for row in news.rows if self.desk.store.get(row.id)]
             self._held.update((row.id, row) for row in news.rows if not self.desk.store.get(row.id))
             self.desk.store.update(known)
         else:
             self.desk.store.update(news.rows)
+        self.desk.store.recheck({one for found in news.documents.values() for one in found})
         if any(row.id == self.rows.alert_id for row in news.rows):
             self._look()
         self._tell()
@@ -178,6 +185,8 @@ class Main(AlertScreen):
         if rows.marked:
             more = " …V" if rows.in_range else ""
             found.append(Segment(((f"{len(rows.marked)} marked{more}", "accent"),)))
+        if self._news and self._news.unread:
+            found.append(Segment(((f"reading fields, {self._news.unread:,} left", "accent"),), 3))
         if self.desk.store.arranging:
             found.append(Segment((("sorting …", "accent"),), 3))
         if self.desk.store.grouping:
@@ -279,20 +288,51 @@ class Main(AlertScreen):
 
     # Filter, order, flow --------------------------------------------------------------------------
 
+    @property
+    def _filter(self) -> FilterInput:
+        return self.query_one("#filter", FilterInput)
+
     def action_filter(self) -> None:
-        field = self.query_one("#filter", TextInput)
-        field.can_focus = True
-        field.focus()
+        self._filter.can_focus = True
+        self._filter.focus()
+        detail = self._detail()
+        docs = [detail.doc, *(one.event.doc for one in detail.matched)] if detail else []
+        self._filter.names = sorted({name for doc in docs for name in flatten(doc)})
 
     def on_input_changed(self, event: TextInput.Changed) -> None:
+        wrong = self._apply_filter(event.value)
+        self._filter.suggest(wrong)
+        self._tell()
+
+    def _apply_filter(self, text: str) -> FilterError | None:
+        """Show what passes, and ask for what must be read for that; what is wrong with ``text``."""
+        desk = self.desk
+        fields = document_fields(text)
+        if fields != desk.wanted():
+            desk.want(fields)
+            self.app.post_message(Hurry())
         try:
-            predicate = parse(event.value)
+            predicate = parse(text, desk.clock, desk.documents)
         except FilterError as error:
             self._filter_error = f"column {error.column}: {error}"
-        else:
-            self._filter_error = ""
-            self.desk.store.set_filter(predicate)
-        self._tell()
+            return error
+        self._filter_error = ""
+        desk.store.set_filter(predicate)
+        return None
+
+    def _move_on(self) -> None:
+        """What passes ``last:2h`` is another thing a minute later."""
+        if moves(self._filter.value):
+            self._apply_filter(self._filter.value)
+
+    def refine(self, field: str, value: str, without: bool) -> None:
+        """Add a term to the filter."""
+        self.set_filter(with_fact(self._filter.value, field, value, without))
+        if self.app.screen is not self:
+            self.say(f"the list's filter is now {self._filter.value}")
+
+    def on_filter_input_left(self) -> None:
+        self._leave_filter()
 
     def on_input_submitted(self) -> None:
         self._leave_filter()

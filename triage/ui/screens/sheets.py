@@ -9,7 +9,7 @@ from triage.case.model import AlertDetail, Process
 from triage.fields import first_text, values
 from triage.ui import keys
 from triage.ui.facts import account
-from triage.ui.filtering import FIELDS
+from triage.ui.filter_fields import FIELDS
 from triage.ui.format import full_time, shown_path
 from triage.ui.lines import BLANK, Item, Line, field, heading, line, paragraphs
 from triage.ui.panes.related import as_json
@@ -17,7 +17,9 @@ from triage.ui.panes.related import as_json
 _FILTERS = (
     ("certutil", "rule, host, user, process or reason holds the word"),
     ('host:web rule:"encoded powershell"', "both fields hold their text"),
-    ("severity>=high not state:closed", "also: risk>70  time>=12:04  count>1"),
+    ("severity>=high not state:closed", "also: risk>70  count:2..9  technique:T1059"),
+    ("last:2h time:2026-08-21..2026-08-22", "also: time:>=12:04  time:09:00..10:30"),
+    ("process.parent.name:winword.exe", "any field of the alert: a part of it; = is the whole"),
     ("(user:svc* or user:system) and host:dc?", "* and ? are wildcards"),
 )
 
