@@ -51,6 +51,11 @@ def themes_dir() -> Path:
     return config_dir() / "themes"
 
 
+def views_file() -> Path:
+    """Where the user's saved views of the alert list lie."""
+    return config_dir() / "views.toml"
+
+
 def cases_dir() -> Path:
     """Where case files lie unless the user names another place."""
     return state_dir() / "cases"

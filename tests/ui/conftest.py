@@ -16,8 +16,9 @@ SAMPLES = "samples/logs"  # relative: where a checkout lies must not show on a s
 
 
 @pytest.fixture(autouse=True)
-def _from_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def _from_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # nobody's own settings
     for name in ("TRIAGE_EDITOR", "VISUAL", "EDITOR"):
         monkeypatch.delenv(name, raising=False)
 

@@ -138,6 +138,8 @@ ACTIONS: tuple[Action, ...] = (
            _DECIDE, ("rows",)),
     Action("filter", "slash", "/", "Filter", "filter as you type: words, field:value, and or not",
            _FIND, ("list",), 5),
+    Action("views", "S", "S", "Views", "saved views: filter, order and grouping by name", _FIND,
+           ("list",)),
     Action("exclude", "x", "x", "Exclude", "leave a value out of the list, or show only that",
            _FIND, (*_BOTH, "sheet", "timeline")),
     Action("complete.take", "tab", "tab", "Take", "in the filter: take what is proposed", _FIND,

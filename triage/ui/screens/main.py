@@ -10,8 +10,10 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from triage.case.model import AlertRow
+from triage.config import views_file
+from triage.errors import TriageError
 from triage.fields import flatten
-from triage.ui import keys
+from triage.ui import keys, views
 from triage.ui.alert_list import AlertList
 from triage.ui.bars import Bar, KeyBar, Segment, TabBar, status_segments
 from triage.ui.desk import Desk
@@ -25,7 +27,9 @@ from triage.ui.pane_view import PaneView
 from triage.ui.panes import PANES
 from triage.ui.screens.alert_screen import AlertScreen
 from triage.ui.screens.drill import Drill
+from triage.ui.screens.saved import SavedViews
 from triage.ui.signals import Hurry
+from triage.ui.views import View
 
 _MINUTE = 60.0  # seconds
 WIDE = 110  # columns from which list and preview stand side by side
@@ -357,6 +361,22 @@ class Main(AlertScreen):
 
     def action_group(self) -> None:
         self.desk.store.set_grouping(self.desk.store.next_grouping())
+
+    def action_views(self) -> None:
+        path, store = views_file(), self.desk.store
+        try:
+            saved = views.load(path)
+        except TriageError as error:
+            self.say(str(error), "error")
+            return
+        present = View("", self._filter.value, store.sort, store.grouping)
+        self.app.push_screen(SavedViews(path, saved, present), self._take_view)
+
+    def _take_view(self, view: View | None) -> None:
+        if view is not None:
+            self.set_filter(view.filter)
+            self.desk.store.set_sort(view.sort)
+            self.desk.store.set_grouping(view.group)
 
     def action_list_follow(self) -> None:
         self.rows.action_list_follow()
