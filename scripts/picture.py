@@ -19,6 +19,7 @@ from triage.ui.app import Console
 # What is pressed for each, and with which rules the logs are read.
 PICTURES: dict[str, tuple[Sequence[str], Sequence[Path]]] = {
     "console": (["j"] * 10 + ["2"], DETECTIONS),
+    "queue": (["b", "j", "z"], DETECTIONS),
     "risk": (["B", "space", "j", "j", "space"], [Path("rules")]),
     "journal": (
         [*"ajcbkm", *"owner", "space", *"asked", "enter", "space", "space", "c", "d", "u", "J"],
