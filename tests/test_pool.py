@@ -36,7 +36,7 @@ def test_a_worker_with_other_rules_is_not_believed(config: Config, tmp_path: Pat
     matcher = book.matcher(book.excepted(), processes=False)
     none = Config((tmp_path,), tmp_path)
     blocks = list(Follower([LOGS], once=True).poll())[:2]
-    pool = MatchPool(none, matcher, book.mark(book.excepted()), 1)
+    pool = MatchPool(none, {}, matcher, book.mark(book.excepted()), 1)
     try:
         told = [result for _, result in pool(blocks)]
     finally:

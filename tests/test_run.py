@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests import events
+from triage.case.decide import Decisions
 from triage.case.exceptions import hits, suppressed
 from triage.case.faults import CaseUnavailableError
 from triage.case.lock import CaseHeldError, EngineLock
 from triage.case.read import CaseReader
+from triage.case.verify import verify
+from triage.case.words import told
 from triage.case.write import CaseWriter
 from triage.context import around
 from triage.errors import TriageError
@@ -514,3 +517,93 @@ def test_numbers_and_years_beyond_64_bits_stop_nothing(bench: Bench) -> None:
     assert sorted(processes(engine)) == ["chrome.exe", "chrome.exe"]
     assert engine.events == 2
     engine.close()
+
+
+# Rules switched off in the case -----------------------------------------------------------------
+
+
+def test_a_rule_that_is_switched_off_alerts_no_more_until_it_is_on_again(bench: Bench) -> None:
+    events.write_rule(bench.rules / "notepad.toml", NOTEPAD, "Notepad")
+    engine, decisions = bench.engine(), Decisions(bench.case, "jdoe", lambda: bench.now)
+    bench.start("chrome.exe", "notepad.exe")
+    read_all(engine)
+
+    assert decisions.switch_rule("id-chrome", "Beacon", on=False, reason="too loud").entry
+    bench.start("chrome.exe", "notepad.exe")
+    read_all(engine)
+    assert alerted(engine) == {"id-chrome": 1, "id-notepad": 2}
+
+    assert decisions.switch_rule("id-chrome", "Beacon", on=True).entry
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert alerted(engine) == {"id-chrome": 2, "id-notepad": 2}
+    engine.close()
+    decisions.close_case()
+
+
+def test_a_rule_stays_off_over_a_restart_and_undo_brings_it_back(bench: Bench) -> None:
+    decisions = Decisions(bench.case, "jdoe", lambda: bench.now)
+    decisions.switch_rule("id-chrome", "Beacon", on=False, reason="too loud")
+    engine = bench.engine()
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert alerted(engine) == {}
+
+    undone = decisions.undo()
+    assert undone is not None
+    assert undone.entry.action == "rule_off"
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert alerted(engine) == {"id-chrome": 1}
+    engine.close()
+    decisions.close_case()
+
+
+def test_a_switch_in_the_case_outranks_the_rules_file(bench: Bench) -> None:
+    path = bench.rules / "chrome.toml"
+    path.write_text(path.read_text().replace("[rule]", "[rule]\nenabled = false"))
+    engine, decisions = bench.engine(), Decisions(bench.case, "jdoe", lambda: bench.now)
+    assert not engine.book.rules
+    decisions.switch_rule("id-chrome", "Beacon", on=True)
+    bench.start("chrome.exe")
+    read_all(engine)
+    assert alerted(engine) == {"id-chrome": 1}
+    assert [one.enabled for one in CaseReader(engine.writer.connection).rules()] == [False]
+    engine.close()
+    decisions.close_case()
+
+
+def test_a_sequence_that_was_open_does_not_complete_while_its_rule_is_off(bench: Bench) -> None:
+    events.write_rule(bench.rules / "chrome.toml", events.BEACON)
+    engine, decisions = bench.engine(), Decisions(bench.case, "jdoe", lambda: bench.now)
+    events.write(bench.logs / "b.ndjson", [events.start(1, "p", "beacon.exe")])
+    read_all(engine)
+    decisions.switch_rule("id-chrome", "Beacon", on=False, reason="too loud")
+    events.write(bench.logs / "c.ndjson", [events.connect(2, "p", "beacon.exe")])
+    read_all(engine)
+    assert alerted(engine) == {}
+    engine.close()
+    decisions.close_case()
+
+
+def test_the_journal_of_a_case_with_switched_rules_is_whole(bench: Bench) -> None:
+    decisions = Decisions(bench.case, "jdoe", lambda: bench.now)
+    decisions.switch_rule("id-chrome", "Beacon", on=False, reason="too loud")
+    assert not decisions.switch_rule("id-chrome", "Beacon", on=False).entry
+    decisions.switch_rule("id-chrome", "Beacon", on=True)
+    decisions.undo()
+    reader = CaseReader(bench.case)
+    verdict = verify(reader.connection)
+    assert (verdict.entries, verdict.whole) == (3, True)
+    (entry,) = reader.switches().values()
+    assert told(entry) == "switched the rule 'Beacon' off: too loud"
+    reader.close()
+    decisions.close_case()
+
+
+def alerted(engine: Engine) -> dict[str, int]:
+    """How many alerts each rule has."""
+    found: dict[str, int] = {}
+    for row in CaseReader(engine.writer.connection).alerts():
+        found[row.rule_id] = found.get(row.rule_id, 0) + 1
+    return found

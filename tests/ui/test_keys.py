@@ -18,6 +18,7 @@ from triage.ui.screens.exceptions import Exceptions
 from triage.ui.screens.log_search import LogSearch
 from triage.ui.screens.main import Main
 from triage.ui.screens.pager import Pager
+from triage.ui.screens.rules import Rules
 from triage.ui.screens.sheets import help_lines
 from triage.ui.screens.timeline import Timeline
 
@@ -31,6 +32,7 @@ OWNERS = {
     "found": LogSearch,
     "timeline": Timeline,
     "board": RiskBoard,
+    "rules": Rules,
     "editor": ExceptionEditor,
     "exceptions": Exceptions,
 }

@@ -12,6 +12,7 @@ import orjson
 from triage.case import chain
 from triage.case.model import CLOSE_REASONS, STEP_OUTCOMES, JournalEntry, full_mark
 from triage.case.schema import connect, count, next_change, transaction
+from triage.case.switches import OFF, ON, switches
 from triage.errors import TriageError
 from triage.text import clean, encodable
 
@@ -176,6 +177,16 @@ class Decisions:
             detail = {"step": text, "outcome": outcome, "note": note}
             entry = self._journal("tick" if after else "untick", detail, [change], at=at)
         return Done(entry, (alert_id,))
+
+    def switch_rule(self, rule_id: str, name: str, on: bool, reason: str = "") -> Done:
+        """Switch a rule off or on in this case, and say why; its ``name`` is for the history."""
+        action = ON if on else OFF
+        with transaction(self._db):
+            known = switches(self._db).get(rule_id)
+            if known is not None and known.action == action:
+                return Done(0, ())
+            detail = {"rule_id": rule_id, "name": name, "reason": encodable(reason)}
+            return Done(self._journal(action, detail, []), ())
 
     def undo(self) -> Undone | None:
         """Take back this person's newest decision that is not taken back yet.

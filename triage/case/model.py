@@ -105,7 +105,8 @@ class JournalEntry:
     id: int
     at: int  # ns
     who: str
-    # "acknowledge", "close", "reopen", "except", "assign", "tag", "note", "tick", "untick", "undo"
+    # "acknowledge", "close", "reopen", "except", "assign", "tag", "note", "tick", "untick", "undo",
+    # "rule_on", "rule_off"
     action: str
     detail: Doc  # what the action needs to be told again: reason, note, exception …
     undoes: int | None  # id of the entry this one takes back
@@ -173,6 +174,11 @@ class RuleState:
     reason: str  # why it does not run
     alerts: int
     suppressed: int  # events that exceptions kept from this rule
+    open: int = 0  # alerts nobody closed yet
+    closed: int = 0  # alerts closed for any reason
+    false_positives: int = 0  # of the closed ones
+    enabled: bool = True  # its file does not switch it off
+    threat: str = ""  # ids of its tactics and techniques: "TA0005 T1218 T1218.004"
 
 
 @dataclass(frozen=True, slots=True)

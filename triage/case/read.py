@@ -25,6 +25,7 @@ from triage.case.model import (
     Tick,
 )
 from triage.case.schema import connect, count, stored_path, told_path
+from triage.case.switches import switches
 from triage.event import Event
 from triage.fields import Doc, values
 from triage.sources.block import Reject
@@ -323,6 +324,13 @@ class CaseReader:
         )
         return [row[0] for row in rows]
 
+    def alert_of_rule(self, rule_id: str) -> str:
+        """The id of an alert of a rule, one of its newest; "" where it has none."""
+        found = self._db.execute(
+            "SELECT id FROM alert WHERE rule_id = ? ORDER BY bucket DESC LIMIT 1", (rule_id,)
+        ).fetchone()
+        return found[0] if found else ""
+
     def rule_alerts(self, rule_id: str) -> Iterator[tuple[AlertRow, list[Event]]]:
         """Every alert of a rule with its matched events: what an exception would be tried on."""
         rows = list(
@@ -461,15 +469,25 @@ class CaseReader:
     def rules(self) -> list[RuleState]:
         """The loaded rules by name, each with its alerts and suppressed events."""
         rows = self._db.execute(
-            "SELECT rule_id, name, severity, path, runnable, reason,"
-            " (SELECT count(*) FROM alert a WHERE a.rule_id = r.rule_id), coalesce(kept_out, 0)"
-            " FROM rule r LEFT JOIN (SELECT rule_id, count(*) AS kept_out FROM suppressed"
+            "SELECT rule_id, name, severity, path, runnable, reason, coalesce(alerts, 0),"
+            " coalesce(kept_out, 0), coalesce(open, 0), coalesce(closed, 0), coalesce(fp, 0),"
+            " enabled, threat FROM rule LEFT JOIN (SELECT rule_id, count(*) AS alerts,"
+            " sum(status <> 'closed') AS open, sum(status = 'closed') AS closed,"
+            " sum(status = 'closed' AND close_reason = 'false_positive') AS fp"
+            " FROM alert GROUP BY rule_id) USING (rule_id)"
+            " LEFT JOIN (SELECT rule_id, count(*) AS kept_out FROM suppressed"
             " GROUP BY rule_id) USING (rule_id) ORDER BY name"
         )
-        return [
-            RuleState(id_, name, severity, path, bool(runnable), reason, alerts, suppressed)
-            for id_, name, severity, path, runnable, reason, alerts, suppressed in rows
-        ]
+        return [_rule_state(row) for row in rows]
+
+    def switches(self) -> dict[str, JournalEntry]:
+        """By rule id, who switched it off or on in this case, and why."""
+        return switches(self._db)
+
+    def costs(self) -> dict[str, float]:
+        """Seconds that each rule takes of an event, by rule id, as the engine last sampled it."""
+        found = self._db.execute("SELECT value FROM engine WHERE key = 'costs'").fetchone()
+        return orjson.loads(found[0]) if found else {}
 
     def problems(self) -> list[tuple[str, int, int, str, str]]:
         """What is wrong in rules and exception lists: (path, line, column, severity, message)."""
@@ -497,6 +515,12 @@ class CaseReader:
         """Places where a log lost something before it was read: (at ns, source, message)."""
         rows = self._db.execute("SELECT at, source, message FROM gap ORDER BY id")
         return [(at, told_path(source), message) for at, source, message in rows]
+
+
+def _rule_state(row: tuple[Any, ...]) -> RuleState:
+    values = list(row)
+    values[4], values[11] = bool(values[4]), bool(values[11])  # runnable, enabled
+    return RuleState(*values)
 
 
 def _event(row: Any) -> Event:

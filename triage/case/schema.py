@@ -208,6 +208,12 @@ ALTER TABLE tick ADD COLUMN note TEXT NOT NULL DEFAULT '';
 ALTER TABLE tick ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
 """
 
+# What a rule's file says of itself, for the screen of rules and the ATT&CK matrix.
+_RULE_FACTS = """
+ALTER TABLE rule ADD COLUMN enabled INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE rule ADD COLUMN threat TEXT NOT NULL DEFAULT '';
+"""
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -223,6 +229,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _OUTCOMES,
     risk.install,
     _LATE,
+    _RULE_FACTS,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_OUTCOMES) + 1  # the first version that can be verified

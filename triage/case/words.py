@@ -26,6 +26,8 @@ _ACTIONS = {
     "tick": "ticked",
     "untick": "unticked",
     "undo": "took back",
+    "rule_on": "switched a rule on",
+    "rule_off": "switched a rule off",
 }
 
 
@@ -50,6 +52,10 @@ def told(entry: JournalEntry) -> str:
         signed = [f"+{tag}" for tag in detail.get("add", [])]
         signed += [f"−{tag}" for tag in detail.get("remove", [])]
         return f"tags {' '.join(signed)}"
+    if entry.action in ("rule_on", "rule_off"):
+        word = "on" if entry.action == "rule_on" else "off"
+        reason = f": {detail['reason']}" if detail.get("reason") else ""
+        return f"switched the rule {str(detail.get('name', ''))!r} {word}{reason}"
     if entry.action == "undo":
         action = str(detail.get("action", ""))
         return f"took back: {_ACTIONS.get(action, action)}"

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import apsw
 import orjson
 
-from triage.alert import Alert, alert_id, build
+from triage.alert import Alert, alert_id, build, threat_ids
 from triage.case import risk
 from triage.case.incidents import Incidents
 from triage.case.model import EngineState, SourceState
@@ -23,6 +23,7 @@ from triage.case.schema import (
     told_path,
     transaction,
 )
+from triage.case.switches import ON, switches
 from triage.engine.match import BlockResult, Hit, StoredEvent, Suppression
 from triage.engine.sequence import Advance, Match
 from triage.engine.waiting import BlockPlace, KnownBlock
@@ -71,6 +72,8 @@ class CaseWriter:
         self._db.authorizer = _engine_may
         self._clock = clock
         self._told: dict[str, SourceState] = {}  # the logs as last said
+        # The journal's end when it was last asked, and the rules switched up to there.
+        self._switched: tuple[int, dict[str, bool]] = (-1, {})
         self._incidents = Incidents(self._db, self._insert, clock)
         self._paths: dict[str, str] = {}  # of each generation, as last written
         self._keeps = path != MEMORY  # a case that is gone at the end needs no place to go on from
@@ -492,9 +495,18 @@ class CaseWriter:
             self._db.execute("DELETE FROM rule_tag")
             self._db.execute("DELETE FROM problem")
             self._db.executemany(
-                "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (r.rule_id, r.name, r.severity, encodable(r.path), _runs(r), r.reason)
+                    (
+                        r.rule_id,
+                        r.name,
+                        r.severity,
+                        encodable(r.path),
+                        _runs(r),
+                        r.reason,
+                        r.enabled,
+                        threat_ids(r.parameters.get("threat")),
+                    )
                     for r in rules
                 ],
             )
@@ -510,6 +522,21 @@ class CaseWriter:
                     for p in problems
                 ],
             )
+
+    def say_costs(self, costs: Mapping[str, float]) -> None:
+        """Tell the console what rules cost: seconds a sampled event, by rule id."""
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT OR REPLACE INTO engine VALUES ('costs', ?)", (orjson.dumps(costs).decode(),)
+            )
+
+    def switched(self) -> dict[str, bool]:
+        """Rules that people switched off or on in this case, by id; asking is cheap."""
+        end = count(self._db, "SELECT coalesce(max(id), 0) FROM journal")
+        if end != self._switched[0]:
+            found = {id_: one.action == ON for id_, one in switches(self._db).items()}
+            self._switched = (end, found)
+        return self._switched[1]
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a fact about the case."""

@@ -43,6 +43,11 @@ class RuleTimes:
             self._total = self._spent.total()
             self.events //= 2
 
+    def costs(self) -> dict[str, float]:
+        """Seconds an event, by rule id, over the sample."""
+        events = max(1, self.events)
+        return {id_: spent / 1e9 / events for id_, spent in self._spent.items()}
+
     def slowest(self, most: int) -> dict[str, float]:
         """Seconds by rule id, the longest first."""
         return {id_: spent / 1e9 for id_, spent in self._spent.most_common(most)}

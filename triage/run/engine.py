@@ -53,8 +53,8 @@ class Engine:
         """``insist`` does what is to be written, and may try it again where the case can not take
         it."""
         self._config = config
-        self.book = Rulebook(config, clock)
         self.writer = CaseWriter(case, clock)
+        self.book = Rulebook(config, clock, self.writer.switched)
         self.follower = follower
         self._insist = insist
         self._keeps = case != MEMORY
@@ -147,7 +147,7 @@ class Engine:
             yield from ((block, self._matcher(block)) for block in blocks)
             return
         mark = self.book.mark(self._excepted)
-        pool = MatchPool(self._config, self._matcher, mark, many)
+        pool = MatchPool(self._config, self.book.switches, self._matcher, mark, many)
         try:
             yield from pool(blocks)
         finally:

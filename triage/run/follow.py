@@ -18,6 +18,7 @@ from triage.sources import Follower
 
 _SAY_EVERY = 0.5  # seconds between two words of the engine to the console
 _LOOK_EVERY = 1.0  # seconds between two looks at rule and exception files
+_COSTS_EVERY = 5.0  # seconds between two words on what rules cost
 _WAIT = 0.25  # seconds without news after which the logs are looked at again
 _GATHER_SECONDS = 0.2  # spent on evidence before the logs are looked at again
 
@@ -86,12 +87,20 @@ def _say(engine: Engine, word: str) -> None:
         return  # it is said again soon; what stands in the way is found by what must be written
 
 
+def _price(engine: Engine) -> None:
+    """Tell the console what rules cost, where the case can take it."""
+    try:
+        engine.writer.say_costs(engine.health.times.costs())
+    except (CaseUnavailableError, CaseDamagedError):
+        return  # as above
+
+
 def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> None:
     word = "reading"
-    said = looked = 0.0
+    said = looked = priced = 0.0
 
     def tell() -> None:
-        nonlocal said, looked
+        nonlocal said, looked, priced
         now = time.monotonic()
         if now - looked >= _LOOK_EVERY:
             looked = now
@@ -99,6 +108,9 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
         if now - said >= _SAY_EVERY:
             said = now
             _say(engine, word)
+        if now - priced >= _COSTS_EVERY:
+            priced = now
+            _price(engine)
 
     _say(engine, word)
     while not stop.is_set():

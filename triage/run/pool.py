@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 
 from triage.engine.match import BlockResult, Matcher
@@ -29,19 +29,30 @@ def worth(size: int) -> int:
 
 
 class MatchPool:
-    """Processes that match blocks with the rules of ``config``, as ``matcher`` does.
+    """Processes that match blocks with the rules of ``config`` and what people switched of them, as
+    ``matcher`` does.
 
     ``mark``: of the rules in ``matcher``. Where a worker has loaded others, since a file changed
     meanwhile, ``matcher`` itself matches: the results are the same whatever happens.
     """
 
-    def __init__(self, config: Config, matcher: Matcher, mark: str, processes: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        switches: Mapping[str, bool],
+        matcher: Matcher,
+        mark: str,
+        processes: int,
+    ) -> None:
         self._matcher = matcher
         self._mark = mark
         self._ahead = processes * _AHEAD
         # Not forked: another thread may hold a lock. The rules are loaded in each of them.
         self._pool = ProcessPoolExecutor(
-            processes, multiprocessing.get_context("spawn"), _start, (config, matcher.processes)
+            processes,
+            multiprocessing.get_context("spawn"),
+            _start,
+            (config, dict(switches), matcher.processes),
         )
 
     def __call__(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, BlockResult]]:
@@ -66,9 +77,9 @@ class MatchPool:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _start(config: Config, processes: bool) -> None:
+def _start(config: Config, switches: dict[str, bool], processes: bool) -> None:
     global _own
-    book = Rulebook(config, wall_clock)
+    book = Rulebook(config, wall_clock, lambda: switches)
     excepted = book.excepted()
     _own = book.mark(excepted), book.matcher(excepted, processes=processes)
 

@@ -43,9 +43,17 @@ class Rulebook:
     A file that breaks keeps its last good state in force; its problem is shown.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Callable[[], int],
+        switched: Callable[[], Mapping[str, bool]] = dict,
+    ) -> None:
+        """``switched`` tells which rules people switched on or off, whatever their files say."""
         self._config = config
         self._clock = clock
+        self._switched = switched
+        self.switches: Mapping[str, bool] = {}  # as last told
         self._stamp: object = None
         self._expiry: int | None = None
         self.all: tuple[Rule, ...] = ()  # also those that do not run
@@ -56,18 +64,24 @@ class Rulebook:
         self.refresh()
 
     def refresh(self) -> bool:
-        """Read the files again where one changed or an exception expired; True where it did."""
+        """Read the files again where one changed or an exception expired, and heed what people
+        switched; True where anything did."""
         stamp = self._files()
         expired = self._expiry is not None and self._clock() >= self._expiry
+        switches = dict(self._switched())
         if stamp == self._stamp and not expired:
-            return False
+            if switches == self.switches:
+                return False
+            self.switches = switches
+            self._enable()
+            return True
+        self.switches = switches
         self._stamp = stamp
         rules = load_rules(self._config.rules)
         exceptions = load_exceptions(self._config.exceptions)
         broken = {p.path for p in (*rules.problems, *exceptions.problems) if p.severity == "error"}
         self.all = self._keep_rules(rules, broken)
-        self.rules = {rule.rule_id: rule for rule in self.all if rule.runnable and rule.enabled}
-        self.incidents = tuple(rule for rule in self.all if rule.incident and rule.enabled)
+        self._enable()
         self.exceptions = self._keep_lists(exceptions, broken)
         self.problems = (*rules.problems, *exceptions.problems)
         now = self._clock()
@@ -75,6 +89,12 @@ class Rulebook:
         ends = [item.expire_time for item in items if item.expire_time and item.expire_time > now]
         self._expiry = min(ends, default=None)
         return True
+
+    def _enable(self) -> None:
+        """Put those of all rules in force that are on."""
+        on = [rule for rule in self.all if self.switches.get(rule.rule_id, rule.enabled)]
+        self.rules = {rule.rule_id: rule for rule in on if rule.runnable}
+        self.incidents = tuple(rule for rule in on if rule.incident)
 
     def excepted(self) -> dict[str, list[Excepted]]:
         """The exceptions in force now, by the id of the rule they are for."""

@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
 # page; "found": what a search of the logs finds; "timeline": the timeline; "board": the risk board;
 # "filter": the filter while it is typed; "editor": the exception editor; "exceptions": the manager
-# of all exceptions.
+# of all exceptions; "rules": the table of rules.
 _OF_APP = frozenset({"health", "risk", "theme"})  # the same wherever one is
 SCOPES = (
     "list", "rows", "drill", "pane", "sheet", "found", "timeline", "board", "filter", "editor",
-    "exceptions",
+    "exceptions", "rules",
 )  # fmt: skip
 
 
@@ -169,6 +169,18 @@ ACTIONS: tuple[Action, ...] = (
     Action("hand_over", "W", "W", "Hand over",
            "write a report or an export of the case, or of the marked or filtered alerts", _COPY,
            _BOTH),
+    Action("rules", "R", "R", "Rules",
+           "every rule: state, alerts, false positives, cost; switch it, read it, edit it", _APP,
+           _BOTH),
+    Action("rules.switch", "space", "space", "Switch", "switch the rule off in this case, or on",
+           _DECIDE, ("rules",), 2),
+    Action("rules.edit", "e", "e", "Edit", "edit the rule's file in $EDITOR; it is checked after",
+           _COPY, ("rules",), 3),
+    Action("rules.alerts", "a", "a", "Alerts", "the rule's alerts in the list", _FIND, ("rules",),
+           4),
+    Action("rules.sort", "s", "s", "Sort",
+           "next order: name, alerts, false positives, cost, state, severity", _FIND, ("rules",),
+           5),
     Action("rule.text", "r", "r", "Rule", "the rule: query, description, references", _COPY, _BOTH),
     Action("rule.edit", "e", "e", "Edit rule", "open the rule file in $EDITOR", _COPY, _BOTH),
     Action("exceptions.edit", "E", "E", "Edit exceptions",

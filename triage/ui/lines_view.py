@@ -134,7 +134,9 @@ class LinesView(RoleView, can_focus=True):
 
     def on_resize(self) -> None:
         self._layout_rows()
-        if self.item is not None:
+        if 0 <= self._found_row < len(self._rows):  # a search's field came or went
+            self.scroll_to_region(Region(0, self._found_row, 1, 1), animate=False, force=True)
+        elif self.item is not None:
             self._center(self.cursor)
 
     def _center(self, place: int) -> None:

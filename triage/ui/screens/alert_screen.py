@@ -25,6 +25,7 @@ from triage.ui.screens.journal import Journal
 from triage.ui.screens.open_steps import OpenSteps
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.palette import Palette
+from triage.ui.screens.rules import Rules
 from triage.ui.screens.timeline import Timeline
 from triage.ui.signals import Ask, OpenAlert
 from triage.ui.subject import WINDOWS
@@ -106,7 +107,11 @@ class AlertScreen(DecidingScreen):
     def action_rule_text(self) -> None:
         if detail := self._detail():
             path = self._rule_path(detail.row.rule_id)
-            self.app.push_screen(Pager(detail.row.rule_name, sheets.rule_lines(detail, path)))
+            self.app.push_screen(Pager(detail.row.rule_name, sheets.rule_lines(detail.doc, path)))
+
+    def action_rules(self) -> None:
+        """Every rule: what it found, what it costs; switch it, read it, edit it."""
+        self.app.push_screen(Rules(self.desk))
 
     def _rule_path(self, rule_id: str) -> str:
         rules = self.desk.readers.here().rules()

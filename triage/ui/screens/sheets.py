@@ -6,7 +6,7 @@ import json
 
 from triage import guide
 from triage.case.model import AlertDetail, Process
-from triage.fields import first_text, values
+from triage.fields import Doc, first_text, values
 from triage.ui import keys
 from triage.ui.facts import account
 from triage.ui.filter_fields import FIELDS
@@ -57,19 +57,22 @@ def help_lines() -> list[Line]:
     return lines
 
 
-def rule_lines(alert: AlertDetail, path: str) -> list[Line]:
-    """The rule of an alert: what it is for, its query, its references."""
-    doc = alert.doc
+def rule_lines(doc: Doc, path: str) -> list[Line]:
+    """The rule of an alert's document: what it is for, its query, its guide."""
     lines = [
-        field("rule", alert.row.rule_name),
-        field("id", alert.row.rule_id),
+        field("rule", first_text(doc, "kibana.alert.rule.name")),
+        field("id", first_text(doc, "kibana.alert.rule.rule_id")),
         field("file", shown_path(path) or "-", copy=path),
         field(
             "type",
             first_text(doc, "kibana.alert.rule.type"),
             f"  version {first_text(doc, 'kibana.alert.rule.version') or '-'}",
         ),
-        field("severity", alert.row.severity, f"  risk {alert.row.risk_score:g}"),
+        field(
+            "severity",
+            first_text(doc, "kibana.alert.severity", "kibana.alert.rule.severity"),
+            f"  risk {_risk(doc):g}",
+        ),
     ]
     tags = [str(tag) for tag in values(doc, "kibana.alert.rule.tags")]
     if tags:
@@ -92,6 +95,13 @@ def rule_lines(alert: AlertDetail, path: str) -> list[Line]:
             lead = "  " * (depth + 1)
             lines.append(line((lead + "• ", "dim"), text, indent=len(lead) + 2))
     return lines
+
+
+def _risk(doc: Doc) -> float:
+    try:
+        return float(first_text(doc, "kibana.alert.risk_score", "kibana.alert.rule.risk_score"))
+    except ValueError:
+        return 0.0
 
 
 def raw_lines(alert: AlertDetail) -> list[Line]:
