@@ -12,15 +12,21 @@ from dataclasses import dataclass
 
 from triage import attack, times
 from triage.alert import Alert, alert_id, fill, rule_fields, threat_ids
-from triage.fields import Doc, first_text, tables, values
+from triage.fields import Doc, tables
 from triage.rules import Incident, Rule
 
 HOST, USER, OTHER = "host", "user", "other"
 _KINDS = {"user": USER, "system": HOST, "host": HOST, "hostname": HOST, "endpoint": HOST}
 # Accounts that every machine has: their risk would be that of the whole fleet, and tell nothing.
-_SHARED_SIDS = frozenset({"S-1-5-18", "S-1-5-19", "S-1-5-20", "S-1-5-7"})
+# Not told by SID: what collectors call ``user.id`` of a Sysmon event is that of Sysmon, SYSTEM.
 _SHARED_NAMES = frozenset(
     {"system", "local service", "network service", "anonymous logon", "root", "-", ""}
+)
+_SHARED_DOMAINS = frozenset(
+    {
+        *("nt authority", "nt-autorität", "autorite nt", "autoridad nt", "nt instans"),
+        *("nt service", "window manager", "font driver host"),
+    }
 )
 _MAX_TOLD = 100  # alerts named in the document of an incident
 
@@ -80,7 +86,7 @@ def contributions(doc: Doc, host: str, user: str, risk_score: float) -> tuple[Co
     for kind, name, score in named:
         if not isinstance(score, int | float) or score <= 0 or not name:
             continue
-        if kind == USER and _shared(name, doc):
+        if kind == USER and _shared(name):
             continue
         one = Contribution(kind, name.lower(), name, float(score), tactics)
         key = (kind, one.entity)
@@ -95,11 +101,9 @@ def _full_user(field: str, value: str, user: str) -> str:
     return user if bare and value else value
 
 
-def _shared(name: str, doc: Doc) -> bool:
-    bare = name.rpartition("\\")[2].lower()
-    sids = {str(value) for value in values(doc, "user.id")}
-    same = first_text(doc, "user.name").lower() == bare
-    return bare in _SHARED_NAMES or (same and bool(sids & _SHARED_SIDS))
+def _shared(name: str) -> bool:
+    domain, _, bare = name.lower().rpartition("\\")
+    return bare in _SHARED_NAMES or domain in _SHARED_DOMAINS
 
 
 def crossings(

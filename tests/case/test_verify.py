@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests import events
 from tests.case.conftest import Clock, ids
-from triage.case import schema
+from triage.case import chain, schema
 from triage.case.decide import Decisions
 from triage.case.read import CaseReader
 from triage.case.schema import connect
@@ -112,6 +112,17 @@ def test_verify_finds_what_was_changed(
     db.close()
     assert main(["verify", decided]) == 1
     assert told in capsys.readouterr().out
+
+
+def test_an_entry_rewritten_with_its_hash_breaks_the_next(decided: str) -> None:
+    db = unguarded(decided)
+    db.execute("UPDATE journal SET who = 'eve' WHERE id = 3")
+    links = list(chain.links(db))
+    db.execute("UPDATE journal SET hash = ? WHERE id = 3", (links[2].follows(links[1].hash),))
+    entry = verify(db).faults[0].entry
+    assert entry is not None
+    assert entry.id == 4  # "or one before it": its own hash no longer follows
+    db.close()
 
 
 def test_verify_says_who_when_and_what(decided: str, capsys: pytest.CaptureFixture[str]) -> None:
