@@ -20,6 +20,7 @@ from triage.ui.app import Console
 PICTURES: dict[str, tuple[Sequence[str], Sequence[Path]]] = {
     "console": (["j"] * 10 + ["2"], DETECTIONS),
     "queue": (["b", "j", "z"], DETECTIONS),
+    "exceptions": (["j", "f"], DETECTIONS),
     "risk": (["B", "space", "j", "j", "space"], [Path("rules")]),
     "journal": (
         [*"ajcbkm", *"owner", "space", *"asked", "enter", "space", "space", "c", "d", "u", "J"],
@@ -33,7 +34,7 @@ async def draw(case: Path, picture: Path, keys: Sequence[str]) -> None:
     app = Console(
         str(case),
         roots=["samples/logs"],
-        exceptions=case.parent / "exceptions",
+        exceptions=Path("exceptions"),
         themes_in=[Path("themes")],
         engine=None,
         who="l.brandt",

@@ -324,6 +324,15 @@ def test_no_value_gets_out_of_its_string(value: str) -> None:
             assert unquote(strings[0]) == value.encode("utf-8", "replace").decode()
 
 
+def test_address_ranges_become_networks() -> None:
+    listed = ("10.0.0.0-10.0.0.5", "::1")
+    entry_ = Entry("source.ip", "list", ("l",), "excluded", (), "ip_range", listed)
+    assert splunk_macro([item(entry_)]) == (
+        'where if(((isnotnull(src_ip) AND if((cidrmatch("10.0.0.0/30", src_ip)'
+        ' OR cidrmatch("10.0.0.4/31", src_ip) OR cidrmatch("::1", src_ip)), 1, 0)=0)), 1, 0)=0'
+    )
+
+
 def test_what_no_macro_can_hold_is_told() -> None:
     long = Entry("a", "list", ("l",), list_type="keyword", listed=tuple(map(str, range(2000))))
     for entry_ in (long, Entry("a` | delete", "exists")):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import DETECTIONS
 from tests.ui.helpers import NOW, Clock, hunt_into, press, screen_text, settled, until, write
 from tests.ui.test_decide import toasts
 from triage.case.decide import Decisions
@@ -47,7 +48,7 @@ def excepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("excepted")
     for one in (PATCH, NEVER, NARROW):
         append_item(folder / "no-exceptions" / "ours.toml", META, one)
-    hunt_into(folder / "c.triage", ["samples/logs"], [Path("rules")])
+    hunt_into(folder / "c.triage", ["samples/logs"], DETECTIONS)
     return folder
 
 

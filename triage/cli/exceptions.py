@@ -53,7 +53,7 @@ _IMPORT = """\
 Take over exception lists that Kibana exported (NDJSON, of lists or of rules with their lists), or
 a value list (one value a line), into the folder of lists.
 
-  triage exceptions import lists.ndjson --rule 4fbf9270-43da-11ec-9486-acde48001122
+  triage exceptions import lists.ndjson --rule 39e239f4-f3dd-4c87-9ce3-af94d489108c
   triage exceptions import build-servers.txt --value-list ip_range
 
 In Kibana rules name their lists. So an item holds for the rules that --rule and --tag say; without

@@ -8,6 +8,7 @@ as Splunk's data models call them.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
@@ -117,13 +118,18 @@ def _listed(entry: Entry, name: str) -> str:
     if not entry.listed:
         return "1=0"
     if entry.list_type in ("ip", "ip_range"):
-        if any("-" in value for value in entry.listed):
-            raise TriageError(
-                f"the value list {entry.values[0]!r} holds ranges like 10.0.0.1-10.0.0.9, which"
-                " Splunk can not test; write them as 10.0.0.0/28"
-            )
-        return _any(_cidr(name, value) for value in entry.listed)
+        networks = (text for value in entry.listed for text in _networks(value))
+        return _any(_cidr(name, text) for text in networks)
     return _equal(name, entry.listed, entry.list_type == "text")
+
+
+def _networks(text: str) -> list[str]:
+    """An address range as Splunk takes it: 10.0.0.1-10.0.0.9 are several networks."""
+    first, dash, last = text.partition("-")
+    if not dash:
+        return [text]
+    low, high = (ipaddress.ip_address(one.strip()) for one in (first, last))
+    return [str(one) for one in ipaddress.summarize_address_range(low, high)]
 
 
 def _equal(name: str, values: Sequence[str], caseless: bool) -> str:
