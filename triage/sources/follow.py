@@ -19,7 +19,14 @@ from pathlib import Path
 from triage.failpoints import fail_point
 from triage.sources.block import Block, Position
 from triage.sources.detect import HEAD_BYTES
-from triage.sources.generation import ChangedError, Generation, Key, head_hash
+from triage.sources.generation import (
+    ChangedError,
+    Generation,
+    Key,
+    fresh_id,
+    head_hash,
+    holds_rest,
+)
 from triage.sources.hints import Hints
 from triage.sources.packed import SPOOL
 from triage.sources.scan import Found, check_roots, is_left_alone, unpack, walk
@@ -359,20 +366,46 @@ class Follower:
             fd = self._fd(generation)
             if fd is None:
                 return
-            for position in reversed(candidates):
-                if generation.resume(position, fd):
-                    if position.path != generation.path:
-                        self._notices.append(_empty(generation.position(), ""))
-                    for known in self._committed.values():
-                        if position in known:
-                            known.remove(position)
-                    break
+            self._resume(generation, candidates, fd)
         except OSError:
             return  # tried again when it is read
         generation.adopted = True
 
+    def _resume(self, generation: Generation, candidates: Sequence[Position], fd: int) -> None:
+        """Go on from the last of some positions that the file's bytes allow.
+
+        A packed log goes on for the one that it was made of where that one has gone. Where it only
+        begins as another does that is still there, it is a log of its own from there on.
+        """
+        beside: Position | None = None
+        for position in reversed(candidates):
+            if not generation.resume(position, fd):
+                continue
+            others = self._files.values() if generation.file else ()
+            live = [g for g in others if g.id == generation.id and g is not generation]
+            if not all(self._ends_in(other, fd) for other in live):
+                beside = beside or position
+                continue
+            for other in live:
+                self._close(other)
+                del self._files[other.key]
+            if position.path != generation.path:
+                self._notices.append(_empty(generation.position(), ""))
+            for key in (generation.key, (position.device, position.inode)):
+                if position in self._committed.get(key, ()):
+                    self._committed[key].remove(position)
+            return
+        if beside is not None and generation.resume(beside, fd):
+            generation.id = fresh_id()
+
+    def _ends_in(self, other: Generation, fd: int) -> bool:
+        """Whether a log that is gone has all its bytes in the open file."""
+        mine = self._open.get(other.key)
+        return other.misses > 0 and (mine is None or holds_rest(fd, other, mine))
+
     def _alike(self, generation: Generation) -> list[Position]:
-        """Positions of other logs, live or ended, that began as a packed log does."""
+        """Positions of other logs, live or ended, that began as a packed log does; what was read
+        the farthest comes last, for it is the most like it."""
         if self._begins is None:
             self._begins = {}
             live = {p.generation: p for p in (g.position() for g in self._files.values())}
@@ -385,12 +418,13 @@ class Follower:
             fd = self._fd(generation)
             if fd is None:
                 return []
-            return [
+            found = [
                 position
                 for (is_evtx, length), by_hash in self._begins.items()
                 for position in by_hash.get(head_hash(fd, is_evtx, length), ())
                 if position.generation != generation.id
             ]
+            return sorted(found, key=lambda position: position.offset)
         except OSError:
             return []
 

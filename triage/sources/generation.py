@@ -48,7 +48,7 @@ class Generation:
     def __init__(self, path: str, key: Key) -> None:
         self.path = path
         self.key = key
-        self.id = uuid.uuid4().hex
+        self.id = fresh_id()
         self.format = ""
         self.encoding = ""
         self.offset = 0  # bytes; records for EVTX
@@ -271,6 +271,23 @@ class Generation:
             rejects=tuple(rejects),
             gaps=gaps,
         )
+
+
+def fresh_id() -> str:
+    """A name for a generation."""
+    return uuid.uuid4().hex
+
+
+def holds_rest(fd: int, other: Generation, other_fd: int) -> bool:
+    """Whether a file holds, at its place, what is not read yet of another log."""
+    if other.format == "evtx":
+        return True  # known by their numbers
+    at = other.offset
+    while rest := os.pread(other_fd, BLOCK_BYTES, at):
+        if os.pread(fd, len(rest), at) != rest:
+            return False
+        at += len(rest)
+    return True
 
 
 def _behind_hole(fd: int) -> bytes:
