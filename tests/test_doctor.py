@@ -124,7 +124,7 @@ def test_a_damaged_case_is_told(case: Path) -> None:
         file.write(b"\xff" * 64)
     check = checked(case)["integrity"]
     assert check.state == "problem"
-    assert ".recover" in check.advice
+    assert "--rebuild" in check.advice
 
 
 def test_a_case_of_a_newer_triage_is_told(case: Path) -> None:

@@ -238,8 +238,8 @@ def integrity(connection: apsw.Connection, path: Path) -> Check:
 
 def _recover(path: Path) -> str:
     return (
-        f"keep a copy, then save what can be saved: sqlite3 {path} .recover | sqlite3 saved.triage;"
-        " or read the logs into a new case with --case"
+        f"end its console; then `triage watch LOGS --case {path} --rebuild` keeps this file aside"
+        " and makes the case anew from the logs, with the decisions that can be read"
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from triage import config
+from triage.case.faults import CaseDamagedError
+from triage.case.mend import damage, mend
 from triage.case.read import CaseReader
 from triage.cli.common import OK, PATHS, Commands, command, rule_config, rule_options, say
 from triage.errors import TriageError
@@ -49,6 +51,11 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     watch.add_argument(
         "--headless", action="store_true", help="run the engine alone, without a console"
     )
+    watch.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="keep the case file aside and make it anew from the logs, with the decisions in it",
+    )
     watch.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
     watch.add_argument(
         "--user",
@@ -74,12 +81,19 @@ def _watch(options: argparse.Namespace) -> int:
     settings = rule_config(options)
     roots = [str(path) for path in options.paths]
     case = options.case or str(_default_case(roots))
+    if not options.attached:
+        _mend(case, options.rebuild)
     if options.headless:
         stop = threading.Event()
         stop_on_signals(stop, attached=options.attached)
         if not options.attached:
             say(f"triage: following {', '.join(roots)} into {case}; Ctrl+C stops")
-        follow(settings, case, roots, stop, newest_first=options.newest_first, tell=_tell)
+        try:
+            follow(settings, case, roots, stop, newest_first=options.newest_first, tell=_tell)
+        except CaseDamagedError as error:
+            raise TriageError(
+                f"{error}; quit, and start `triage watch` again to mend it"
+            ) from error
         return OK
     for root in roots:
         if not os.path.lexists(root):
@@ -108,6 +122,22 @@ def _watch(options: argparse.Namespace) -> int:
     finally:
         engine.stop()
     return OK
+
+
+def _mend(case: str, rebuild: bool) -> None:
+    """Mend a case that is damaged, and say what became of it."""
+    why = damage(case) or ("asked for" if rebuild and os.path.exists(case) else "")
+    if not why:
+        return
+    say(f"triage: {case}: {why}; making it anew from the logs …")
+    try:
+        done = mend(case, why, wall_clock())
+    except OSError as error:
+        raise TriageError(f"{case} can not be made anew: {error.strerror or error}") from error
+    say(f"triage: the damaged file is kept as {done.kept_as}")
+    say(f"triage: taken over: {done.alerts:,} alerts, {done.decisions:,} decisions")
+    if done.torn:
+        say(f"triage: not all could be read of: {', '.join(done.torn)}")
 
 
 def _tell(words: str) -> None:

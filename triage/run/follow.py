@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from triage.case.faults import CaseDamagedError, CaseUnavailableError, told
 from triage.case.lock import EngineLock
+from triage.case.mend import mark, marked
 from triage.case.write import CaseWriter
 from triage.run.engine import Engine, settle
 from triage.run.patience import Patience, StoppedError
@@ -49,6 +50,8 @@ def follow(
             tell(words)
 
         patience = Patience(stop, tell_both)
+        if why := marked(case):
+            raise CaseDamagedError(why)
 
         def start() -> Engine:
             with told():
@@ -77,6 +80,9 @@ def follow(
                 engine.close()
         except StoppedError:
             return
+        except CaseDamagedError as error:
+            mark(case, str(error))
+            raise
 
 
 def _say(engine: Engine, word: str) -> None:

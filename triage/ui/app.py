@@ -100,6 +100,8 @@ class Console(App[None]):
                 news = self._feed.poll()
             except apsw.BusyError:
                 news = None  # somebody writes for long: the next look will do
+            except apsw.Error as error:
+                news = self._feed.failed(error)
             if news is not None:
                 self.post_message(self.Came(news))
             self._wake.wait(_BREATH if self._feed.reading else _POLL)

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import apsw
+
+from triage.case.faults import meaning
 from triage.case.lock import said
 from triage.case.model import AlertRow, EngineState
 from triage.case.read import CaseReader
@@ -233,6 +236,14 @@ class Feed:
             and ((before < DISK_FULL) != (self._free < DISK_FULL))
         )
         return filled or said_before != self._said
+
+    def failed(self, error: apsw.Error) -> News | None:
+        """The last news with what keeps the case from being read; None where that is no news."""
+        word = str(meaning(error))
+        if self._last is None or self._last.engine_word == word:
+            return None
+        self._last = replace(self._last, rows=(), engine_word=word)
+        return self._last
 
     def close(self) -> None:
         self._reader.close()
