@@ -181,6 +181,37 @@ def test_order_chunks_repeats_and_restarts_change_nothing(
     assert standing(rule, chunks, restart=True) == in_order
 
 
+@given(stream=streams, rule=st.sampled_from([PAIR, TRIPLE, SAMPLE]), data=st.data())
+def test_what_is_released_is_as_if_it_had_never_come(
+    stream: list[tuple[list[int], str]], rule: Rule, data: st.DataObject
+) -> None:
+    stages = set(range(len(rule.query.stages))) | ({-1} if rule.query.until else set())
+    hits = [
+        hit(second, tuple(n for n in numbers if n in stages), key)
+        for second, (numbers, key) in enumerate(stream, 1)
+        if stages.intersection(numbers)
+    ]
+    covered = {one.event.id for one in hits if data.draw(st.booleans())}
+    left = [one for one in hits if one.event.id not in covered]
+    cut = data.draw(st.integers(0, len(hits)))
+    before, after = hits[:cut], [one for one in hits[cut:] if one in left]
+    sequencer = Sequencer([rule])
+    told = [ids(match) for match in sequencer.advance(before).matches]
+    released = sequencer.release({rule.rule_id}, lambda one: one.event.id in covered)
+    assert {one.event.id for one in released.evicted} == covered & {one.event.id for one in before}
+    told += [ids(match) for match in released.matches]
+    told += [ids(match) for match in sequencer.advance(after).matches]
+    assert standing(rule, [left]) <= set(told)
+    assert len(told) == len(set(told))
+    assert not [one for one in told if covered & set(one) and one[-1] in map(id_of, after)]
+    assert sorted(map(id_of, sequencer.open())) == sorted(map(id_of, left))
+    assert sequencer.open_hits == len(left)
+
+
+def id_of(one: Hit) -> str:
+    return one.event.id
+
+
 def record(number: int, stages: tuple[int, ...], time: int, source: str = "a.evtx") -> Hit:
     """A hit of a Windows record; its number orders what has the same time."""
     event = StoredEvent(f"{number}", (time, number, source, number), "pc-1", b"{}")

@@ -223,6 +223,13 @@ async def test_escape_asks_before_it_drops_what_was_typed(console: Make, tmp_pat
         assert isinstance(app.screen, ExceptionEditor)
         await press(pilot, "escape", "y")
         assert app.screen is main_screen(app)
+        await press(pilot, "f", "ctrl+s")
+        await write(pilot, "because")
+        await press(pilot, "escape")
+        assert "Reason   because" in screen_text(app)  # out of the field, the words stay
+        await press(pilot, "escape")
+        assert "Nothing of this is saved yet" in screen_text(app)
+        await press(pilot, "y")
         assert not (tmp_path / "exceptions").exists()
 
 

@@ -542,9 +542,13 @@ class ExceptionEditor(Screen[str]):
 
     def action_editor_cancel(self) -> None:
         if self.has_class("-editing"):
-            self._editing = None
+            item, self._editing = self._editing, None
             self._saving = False
             self._leave_field()
+            if item is not None and item.kind == "reason":
+                # Written words are not dropped by one key: the next escape asks.
+                text = self.query_one("#value", TextInput).value.strip()
+                self._change(replace(self.draft, reason=text))
         elif self.draft == self._begun:
             self.dismiss("")
         else:
