@@ -83,6 +83,10 @@ def walk(keys: tuple[str, ...], light: bool, between: Callable[[], None] = lambd
             else:
                 await press(pilot, key)
         await quiet(pilot)
+        for below in pilot.app.screen_stack[:-1]:  # a dialog's picture is not that of the list
+            for child in below.children:
+                child.visible = False
+        await settled(pilot)
 
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import apsw
@@ -31,6 +32,7 @@ class Journal(LivePager):
         self._records: list[Record] = []  # oldest first; what is written never changes
         self._undone: dict[int, int] = {}  # by entry: which took it back
         self._verdict: Verdict | None = None
+        self._reading = threading.Lock()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -43,19 +45,23 @@ class Journal(LivePager):
         words = self._words
 
         def read(reader: CaseReader, width: int) -> list[Line]:
-            last = self._records[-1].entry.id if self._records else 0
-            self._records += records(reader.connection, last)
-            self._undone.update(
-                (one.entry.undoes, one.entry.id) for one in self._records if one.entry.undoes
-            )
-            if self._verdict is None or self._verdict.entries != len(self._records):
-                try:
-                    self._verdict = verify(reader.connection)
-                except apsw.BusyError:
-                    self._verdict = None
-            return self._lines_of(words, width)
+            with self._reading:  # who types quickly has two of these at work
+                self._take(reader)
+                return self._lines_of(words, width)
 
         return read
+
+    def _take(self, reader: CaseReader) -> None:
+        """Read what was added, and look again whether all is whole."""
+        last = self._records[-1].entry.id if self._records else 0
+        fresh = list(records(reader.connection, last))
+        self._records += fresh
+        self._undone.update((one.entry.undoes, one.entry.id) for one in fresh if one.entry.undoes)
+        if fresh or self._verdict is None:
+            try:
+                self._verdict = verify(reader.connection)
+            except apsw.BusyError:
+                self._verdict = None
 
     def _lines_of(self, words: str, width: int) -> list[Line]:
         shown = [one for one in reversed(self._records) if not words or matches(one, words)]
