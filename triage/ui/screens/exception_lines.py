@@ -109,7 +109,7 @@ def _settings(
     )
     told: Part = ("never", "")
     if draft.expire_time is not None:
-        day, left = day_time(draft.expire_time)[:10], (draft.expire_time - now) // DAY
+        day, left = day_time(draft.expire_time)[:10], -(-(draft.expire_time - now) // DAY)
         told = (f"on {day}, in {plural(left, 'day')}", "")
         if draft.expire_time <= now:
             told = (f"on {day}: it does nothing any more", "warn")
