@@ -21,6 +21,11 @@ PICTURES: dict[str, tuple[Sequence[str], Sequence[Path]]] = {
     "console": (["j"] * 10 + ["2"], DETECTIONS),
     "queue": (["b", "j", "z"], DETECTIONS),
     "exceptions": (["j", "f"], DETECTIONS),
+    "timeline": (["j"] * 10 + ["T"], DETECTIONS),
+    "guide": (
+        [*["j"] * 10, "enter", "6", "z", "space", "j", "j", "enter", "n", "j", "enter", "x"],
+        DETECTIONS,
+    ),
     "risk": (["B", "space", "j", "j", "space"], [Path("rules")]),
     "journal": (
         [*"ajcbkm", *"owner", "space", *"asked", "enter", "space", "space", "c", "d", "u", "J"],
