@@ -27,6 +27,7 @@ PICTURES: dict[str, tuple[Sequence[str], Sequence[Path]]] = {
         DETECTIONS,
     ),
     "risk": (["B", "space", "j", "j", "space"], [Path("rules")]),
+    "matrix": (["M"], [Path("rules")]),
     "journal": (
         [*"ajcbkm", *"owner", "space", *"asked", "enter", "space", "space", "c", "d", "u", "J"],
         DETECTIONS,

@@ -57,6 +57,11 @@ def tactics() -> tuple[Tactic, ...]:
     return tuple(_table().tactics.values())
 
 
+def techniques() -> tuple[Technique, ...]:
+    """All techniques and sub-techniques."""
+    return tuple(_table().techniques.values())
+
+
 def tactic_order(id: str) -> tuple[int, str]:
     """A key that sorts tactic ids as ATT&CK does; those it does not have come last."""
     known = list(_table().tactics)

@@ -17,6 +17,7 @@ from triage.ui.screens.exception import ExceptionEditor
 from triage.ui.screens.exceptions import Exceptions
 from triage.ui.screens.log_search import LogSearch
 from triage.ui.screens.main import Main
+from triage.ui.screens.matrix import Matrix
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.rules import Rules
 from triage.ui.screens.sheets import help_lines
@@ -33,6 +34,7 @@ OWNERS = {
     "timeline": Timeline,
     "board": RiskBoard,
     "rules": Rules,
+    "matrix": Matrix,
     "editor": ExceptionEditor,
     "exceptions": Exceptions,
 }

@@ -12,6 +12,8 @@ from triage.fields import Doc
 Status = Literal["open", "acknowledged", "closed"]
 # Kibana's words for why an alert was closed (kibana.alert.workflow_reason).
 CLOSE_REASONS = ("true_positive", "benign_positive", "false_positive", "duplicate", "other")
+# Of these: the alert was no sign of an attack, or another alert tells of it.
+HARMLESS = ("benign_positive", "false_positive", "duplicate")
 # How a response step can end; the first two close it.
 STEP_OUTCOMES = ("done", "not_applicable", "failed")
 STEP_CLOSED = STEP_OUTCOMES[:2]
@@ -179,6 +181,16 @@ class RuleState:
     false_positives: int = 0  # of the closed ones
     enabled: bool = True  # its file does not switch it off
     threat: str = ""  # ids of its tactics and techniques: "TA0005 T1218 T1218.004"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreatCount:
+    """How many alerts that nobody found harmless name the same tactics and techniques."""
+
+    threat: str  # their ids: "TA0005 T1218 T1218.004"
+    severity: str
+    alerts: int  # those that a line stands for counted each
+    open: int  # lines nobody closed yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import apsw
 import orjson
 
 from triage.case.model import (
+    HARMLESS,
     STEP_CLOSED,
     AlertDetail,
     AlertRow,
@@ -22,6 +23,7 @@ from triage.case.model import (
     Process,
     RuleState,
     SourceState,
+    ThreatCount,
     Tick,
 )
 from triage.case.schema import connect, count, stored_path, told_path
@@ -482,6 +484,16 @@ class CaseReader:
             " GROUP BY rule_id) USING (rule_id) ORDER BY name"
         )
         return [_rule_state(row) for row in rows]
+
+    def threat_counts(self) -> list[ThreatCount]:
+        """The alerts that stand, by the tactics and techniques of their rules and by severity."""
+        harmless = ", ".join(f"'{reason}'" for reason in HARMLESS)
+        rows = self._db.execute(
+            "SELECT threat, severity, sum(1 + collapsed), sum(status <> 'closed') FROM alert"  # noqa: S608 - own words
+            f" WHERE NOT superseded AND close_reason NOT IN ({harmless}) AND threat <> ''"
+            " GROUP BY threat, severity"
+        )
+        return [ThreatCount(*row) for row in rows]
 
     def switches(self) -> dict[str, JournalEntry]:
         """By rule id, who switched it off or on in this case, and why."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from triage.case.model import AlertDetail, AlertRow
+from triage.case.model import HARMLESS, AlertDetail, AlertRow
 from triage.case.read import CaseReader
 from triage.fields import Doc
-
-# Alerts that were found to be no sign of an attack, or to be told by another alert.
-_HARMLESS = ("false_positive", "benign_positive", "duplicate")
 
 
 def _silent(_done: int, _total: int) -> None:
@@ -55,4 +52,4 @@ class Selection:
 def stands(row: AlertRow) -> bool:
     """Whether an alert still tells of something: nobody found it harmless, nor did a late event
     put another in its place."""
-    return not row.superseded and row.close_reason not in _HARMLESS
+    return not row.superseded and row.close_reason not in HARMLESS

@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
 # page; "found": what a search of the logs finds; "timeline": the timeline; "board": the risk board;
 # "filter": the filter while it is typed; "editor": the exception editor; "exceptions": the manager
-# of all exceptions; "rules": the table of rules.
+# of all exceptions; "rules": the table of rules; "matrix": that of ATT&CK.
 _OF_APP = frozenset({"health", "risk", "theme"})  # the same wherever one is
 SCOPES = (
     "list", "rows", "drill", "pane", "sheet", "found", "timeline", "board", "filter", "editor",
-    "exceptions", "rules",
+    "exceptions", "rules", "matrix",
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane.expand", "enter", "⏎", "Expand", "the whole event, or what the line stands for",
            _LOOK, ("pane",), 0, False),
     Action("back", "escape", "esc", "Back", "go back to where you came from",
-           _LOOK, ("drill", "sheet", "timeline"), 1, False),
+           _LOOK, ("drill", "sheet", "timeline", "matrix"), 1, False),
     Action("clear", "escape", "esc", "Clear", "take off marks, then the filter", _FIND, ("list",),
            0, False),
     Action("search", "slash", "/", "Search", "find a text in this page; n and N go on", _FIND,
@@ -163,7 +163,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("found.stop", "c", "c", "Stop", "stop searching the logs; what was found stays", _FIND,
            ("found",), 2),
     Action("copy.field", "y", "y", "Copy", "copy the field or line under the cursor", _COPY,
-           (*_BOTH, "sheet", "timeline"), 12),
+           (*_BOTH, "sheet", "timeline", "matrix"), 12),
     Action("copy.alert", "Y", "Y", "Copy alert", "copy the alert as JSON", _COPY, _BOTH),
     Action("event.raw", "v", "v", "Raw event", "the matched events as JSON", _COPY, _BOTH),
     Action("hand_over", "W", "W", "Hand over",
@@ -172,6 +172,28 @@ ACTIONS: tuple[Action, ...] = (
     Action("rules", "R", "R", "Rules",
            "every rule: state, alerts, false positives, cost; switch it, read it, edit it", _APP,
            _BOTH),
+    Action("matrix", "M", "M", "ATT&CK matrix",
+           "what the rules cover of ATT&CK, and where the alerts lie", _APP, _BOTH),
+    Action("matrix.open", "enter", "⏎", "Open", "the cell's alerts, rules or sub-techniques", _LOOK,
+           ("matrix",), 2),
+    Action("matrix.alerts", "a", "a", "Alerts", "the technique's alerts in the list", _FIND,
+           ("matrix",), 3),
+    Action("matrix.rules", "R,r", "R", "Rules", "the rules that name the technique", _FIND,
+           ("matrix",), 4),
+    Action("matrix.left", "h,left", "h", "Left", "tactic to the left", _MOVE, ("matrix",), 0,
+           False),
+    Action("matrix.right", "l,right", "l", "Right", "tactic to the right", _MOVE, ("matrix",), 0,
+           False),
+    Action("matrix.down", "j,down", "j", "Down", "technique below", _MOVE, ("matrix",), 0, False),
+    Action("matrix.up", "k,up", "k", "Up", "technique above", _MOVE, ("matrix",), 0, False),
+    Action("matrix.page_down", "ctrl+d,pagedown", "^d", "Page down", "ten techniques down", _MOVE,
+           ("matrix",), 0, False),
+    Action("matrix.page_up", "ctrl+u,pageup", "^u", "Page up", "ten techniques up", _MOVE,
+           ("matrix",), 0, False),
+    Action("matrix.first", "g,home", "g", "First", "the tactic's first technique", _MOVE,
+           ("matrix",), 0, False),
+    Action("matrix.last", "G,end", "G", "Last", "the tactic's last technique", _MOVE, ("matrix",),
+           0, False),
     Action("rules.switch", "space", "space", "Switch", "switch the rule off in this case, or on",
            _DECIDE, ("rules",), 2),
     Action("rules.edit", "e", "e", "Edit", "edit the rule's file in $EDITOR; it is checked after",
@@ -230,7 +252,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("palette", "ctrl+p,colon", "^p", "Palette", "find an action by its name", _APP,
            _BOTH, 11, False),
     Action("quit", "q", "q", "Quit", "leave; in an alert: go back", _APP,
-           (*_BOTH, "sheet", "timeline"), 0, False),
+           (*_BOTH, "sheet", "timeline", "matrix"), 0, False),
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}

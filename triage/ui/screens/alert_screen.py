@@ -22,6 +22,7 @@ from triage.ui.screens.dialogs import Option
 from triage.ui.screens.exceptions import Exceptions
 from triage.ui.screens.hand_over import hand_over
 from triage.ui.screens.journal import Journal
+from triage.ui.screens.matrix import Matrix
 from triage.ui.screens.open_steps import OpenSteps
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.palette import Palette
@@ -112,6 +113,10 @@ class AlertScreen(DecidingScreen):
     def action_rules(self) -> None:
         """Every rule: what it found, what it costs; switch it, read it, edit it."""
         self.app.push_screen(Rules(self.desk))
+
+    def action_matrix(self) -> None:
+        """What rules cover of ATT&CK, and where alerts lie."""
+        self.app.push_screen(Matrix(self.desk))
 
     def _rule_path(self, rule_id: str) -> str:
         rules = self.desk.readers.here().rules()
