@@ -31,6 +31,7 @@ from triage.sources import Follower
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 30  # of each key, quiet and under load
+START = 1_767_225_600_000_000_000  # ns: the first alert is of 2026; one a second follows
 SCREENS = 3  # starts of which the median counts
 COLOURS = re.compile(rb"\x1b\[[^m]*m")
 # What stands on the cursor's ground.
@@ -91,7 +92,7 @@ class Adder:
             row = dict(zip(self._columns, self._samples[number % len(self._samples)], strict=True))
             row |= {
                 "id": str(uuid.UUID(int=number * 2**89 % 2**128 + number)), "change": at,
-                "time": row["time"] + number * 1_000_000_000, "host": f"H{number:07}",
+                "time": START + number * 1_000_000_000, "host": f"H{number:07}",
                 "user": f"user{number % 700}", "destination": f"10.{number % 90}.0.1",
                 "gathered": 1,
             }  # fmt: skip

@@ -44,7 +44,16 @@ _SHARED = [
     if name
     in (
         *("rule_id", "rule_name", "severity", "host", "user", "process", "status", "close_reason"),
-        *("assignee", "decided_by", "parent", "destination", "threat", "root"),
+        *(
+            "assignee",
+            "decided_by",
+            "parent",
+            "destination",
+            "threat",
+            "root",
+            "entity_id",
+            "root_id",
+        ),
     )
 ]
 _PROCESS = (

@@ -188,6 +188,7 @@ class AlertList(RoleView, can_focus=True):
         self.touched = True
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
         self._go(self.cursor)
+        self.refresh()
 
     def action_group_fold(self) -> None:
         self.fold()
@@ -230,10 +231,11 @@ class AlertList(RoleView, can_focus=True):
         place = max(0, min(place, len(self.listing) - 1))
         head, alert_id = self._at(place)
         moved = alert_id != self.alert_id
+        self.refresh_line(self.cursor)  # the rows it leaves and comes to: no need to paint all
         self.head, self.alert_id = head, alert_id
         self._cursor_before = place
         self._reveal(place)
-        self.refresh()
+        self.refresh_line(place)
         if moved:
             self.post_message(self.Moved(alert_id))
         self.post_message(self.Seen())
@@ -300,6 +302,8 @@ class AlertList(RoleView, can_focus=True):
             self.marked = self.marked - ids if ids <= self.marked else self.marked | ids
         elif self.alert_id:
             self.marked ^= {self.alert_id}
+        if self.store.groups is not None:
+            self.refresh()  # the group's row tells, and so do those of its alerts
         self._move(1)
 
     def action_mark_range(self) -> None:

@@ -47,6 +47,7 @@ class Main(AlertScreen):
         self._pane = 0
         self._news: News | None = None
         self._filter_error = ""
+        self._title = ""  # of the list's box
         self.paused = False
         self._held: dict[str, AlertRow] = {}  # rows that came while paused
 
@@ -148,9 +149,10 @@ class Main(AlertScreen):
         groups = f" in {plural(store.groups.count, 'group')}" if store.groups is not None else ""
         reading = news is not None and news.total > store.total
         total = f"{news.total:,}, reading …" if news and reading else f"{store.total:,}"
-        self.query_one("#alerts").border_title = Content(
-            f"Alerts {len(store):,} of {total}{groups}"
-        )
+        title = f"Alerts {len(store):,} of {total}{groups}"
+        if title != self._title:  # setting it paints the whole box
+            self._title = title
+            self.query_one("#alerts").border_title = Content(title)
         state = self.query_one("#filter-state", Bar)
         segments = self._filter_segments()
         # The words take what they need, the filter text the rest.
