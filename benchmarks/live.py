@@ -32,7 +32,7 @@ from triage.case.read import CaseReader
 
 TICK = 0.01  # seconds between two writes
 POLL = 0.1  # seconds between two looks of a console
-ALERT_EVERY = 100  # lines: one of them alerts, or begins a sequence
+ALERT_EVERY = 200  # lines: one of them alerts, or begins a sequence
 SETTLE = 120.0  # seconds for the engine to read what is left
 RULE = """[metadata]
 creation_date = "2026/01/01"

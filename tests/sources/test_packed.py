@@ -157,6 +157,30 @@ def test_f30_an_archive_still_being_written_is_waited_for(tmp_path: Path) -> Non
     follower.close()
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_f30_the_inode_of_an_archive_that_is_gone_may_be_anothers(
+    packed: bool, tmp_path: Path
+) -> None:
+    now = 0.0
+    positions: dict[str, Position] = {}
+    follower = Follower([tmp_path], clock=lambda: now)
+    archive, other = tmp_path / "x.gz", tmp_path / "y"
+    archive.write_bytes(gzip.compress(_lines(50)))
+    assert _numbers(follower, positions) == list(range(50))
+    found: list[int] = []
+    gaps: list[str] = []
+    # What a rename over it and a reuse of its inode come to: the same inode, another log.
+    archive.rename(other)
+    other.write_bytes(gzip.compress(_lines(9, 100)) if packed else _lines(9, start=100))
+    now += 2.0
+    for block in follower.poll():
+        found += [orjson.loads(record)["event"]["n"] for record in block.records]
+        gaps += block.gaps
+    assert found == list(range(100, 109))
+    assert gaps == []
+    follower.close()
+
+
 @pytest.mark.parametrize("wrapper", ["gz", "bz2", "xz", "zst", "tar"])
 def test_what_is_before_the_damage_is_read(wrapper: str, tmp_path: Path) -> None:
     packed = WRAPPERS[wrapper](

@@ -21,6 +21,7 @@ _SAY_EVERY = 0.5  # seconds between two words of the engine to the console
 _LOOK_EVERY = 1.0  # seconds between two looks at rule and exception files
 _COSTS_EVERY = 5.0  # seconds between two words on what rules cost
 _WAIT = 0.25  # seconds without news after which the logs are looked at again
+_GATHER_REST = 30  # times as long as gathering took, while logs are being written
 _GATHER_SECONDS = 0.2  # spent on evidence before the logs are looked at again
 
 
@@ -103,7 +104,7 @@ def _price(engine: Engine) -> None:
 
 def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> None:
     word = "reading"
-    said = looked = priced = 0.0
+    said = looked = priced = gathers_from = 0.0
 
     def tell() -> None:
         nonlocal said, looked, priced
@@ -120,7 +121,9 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
 
     _say(engine, word)
     while not stop.is_set():
+        busy = False
         for block in engine.follower.poll():
+            busy = True
             engine.take(block)
             tell()
             if stop.is_set():
@@ -129,7 +132,11 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
         if word != "live":
             word, said = "live", 0.0
         tell()
-        _gather(engine, stop)
+        began = time.monotonic()
+        if not busy or began >= gathers_from:
+            _gather(engine, stop)
+            # Around one alert may lie a million events: new lines must not wait for old alerts.
+            gathers_from = time.monotonic() + _GATHER_REST * (time.monotonic() - began)
         engine.follower.wait(_WAIT)
 
 

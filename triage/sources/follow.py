@@ -181,6 +181,11 @@ class Follower:
                 self._missed(self._files[key])
         for key, found in self._in_turn(listing.files):
             known = self._files.get(key)
+            if known is not None and known.file != found.file:
+                # Unpacked anew, or another log now has the inode of what was an archive.
+                gap = "" if known.path in found.paths else self._unread(known, "was replaced")
+                self._end(known, gap)
+                known = None
             if known is None:
                 known = self._files[key] = Generation(found.paths[0], key)
                 known.size = found.size
@@ -188,9 +193,6 @@ class Follower:
                 self._adopt(known)
                 self._enqueue(known)
             else:
-                if known.file != found.file:
-                    self._close(known)  # the archive was unpacked anew
-                    known.file, known.seen = found.file, None
                 self._seen(known, found)
                 known.finished |= found.whole
         if first:
