@@ -52,6 +52,15 @@ def rule_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def unsafe_option(parser: argparse.ArgumentParser) -> None:
+    """The option to use a case that others could change."""
+    parser.add_argument(
+        "--unsafe-state",
+        action="store_true",
+        help="use the case file although others could write to it, or put another in its place",
+    )
+
+
 def rule_config(options: argparse.Namespace) -> Config:
     """Those options as an engine takes them; raises TriageError where they leave no rule."""
     for path in options.rules:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from triage import times
+from triage.case.place import check_place
 from triage.case.read import CaseReader
 from triage.case.schema import MEMORY
 from triage.cli.common import (
@@ -18,6 +19,7 @@ from triage.cli.common import (
     say,
     say_refused,
     say_reject,
+    unsafe_option,
 )
 from triage.errors import TriageError
 from triage.run import Engine, hunt, settle
@@ -55,10 +57,13 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="match with N processes (default: one a processor, where the logs are large)",
     )
+    unsafe_option(parser)
     parser.set_defaults(command=_hunt)
 
 
 def _hunt(options: argparse.Namespace) -> int:
+    if options.case and not options.unsafe_state:
+        check_place(options.case)
     if options.processes < 0:
         raise TriageError("--processes takes a number from 1 on, or 0 to leave it to triage")
     settings = rule_config(options)

@@ -14,8 +14,18 @@ from pathlib import Path
 from triage import config
 from triage.case.faults import CaseDamagedError
 from triage.case.mend import damage, mend
+from triage.case.place import check_place
 from triage.case.read import CaseReader
-from triage.cli.common import OK, PATHS, Commands, command, rule_config, rule_options, say
+from triage.cli.common import (
+    OK,
+    PATHS,
+    Commands,
+    command,
+    rule_config,
+    rule_options,
+    say,
+    unsafe_option,
+)
 from triage.errors import TriageError
 from triage.run import EngineProcess, follow, stop_on_signals, wall_clock
 
@@ -56,6 +66,7 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="keep the case file aside and make it anew from the logs, with the decisions in it",
     )
+    unsafe_option(watch)
     watch.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
     watch.add_argument(
         "--user",
@@ -82,6 +93,8 @@ def _watch(options: argparse.Namespace) -> int:
     roots = [str(path) for path in options.paths]
     case = options.case or str(_default_case(roots))
     if not options.attached:
+        if not options.unsafe_state:
+            check_place(case)
         _mend(case, options.rebuild)
     if options.headless:
         stop = threading.Event()

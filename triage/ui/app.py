@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import apsw
 from textual.app import App
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
@@ -18,6 +22,7 @@ from triage.text import clean
 from triage.ui import themes
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
+from triage.ui.printable import Printable
 from triage.ui.screens.alerts_found import AlertsFound
 from triage.ui.screens.base import ConsoleScreen
 from triage.ui.screens.board import RiskBoard
@@ -60,6 +65,7 @@ class Console(App[None]):
         read_only: bool = False,
     ) -> None:
         self._themes = themes.ThemeFolder(themes_in)
+        self._printable = Printable()
         super().__init__()
         self.animation_level = "none"
         self.desk = Desk(
@@ -75,10 +81,18 @@ class Console(App[None]):
     # Start and end --------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
+        self._leave_on_signals()
         self._read_themes(first=True)
         self.push_screen(self._main)
         self.set_interval(_THEME_POLL, self._read_themes)
         self.run_worker(self._follow, thread=True, group="feed", name="feed")
+
+    def _leave_on_signals(self) -> None:
+        """Leave the terminal as it was also where somebody ends the console from outside."""
+        if self.is_headless or sys.platform == "win32":
+            return
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
 
     def on_unmount(self) -> None:
         self._stop.set()
@@ -143,6 +157,9 @@ class Console(App[None]):
         self.push_screen(LogSearch(self.desk, Question.of_value(message.field, message.value)))
 
     # Themes ---------------------------------------------------------------------------------------
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._printable]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes.default_variables()
