@@ -15,7 +15,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tests.export.conftest import HOSTILE, Make
-from tests.ui.helpers import NOW, add_alerts
+from tests.ui.helpers import NOW, Clock, add_alerts
+from triage.case.decide import Decisions
 from triage.case.model import AlertRow, Process
 from triage.case.read import CaseReader
 from triage.context import ProcessNode
@@ -128,6 +129,17 @@ def test_the_page_tells_the_whole_case(sample_case: Path, select: Make) -> None:
     assert "4 read; 0 records could not be read" in told
     circles = [attributes for tag, attributes in page.tags if tag == "circle"]
     assert {str(one["class"]).split()[1] for one in circles} == {"medium", "high"}
+
+
+def test_a_rule_that_was_switched_off_is_among_the_decisions(case: Path, select: Make) -> None:
+    decisions = Decisions(str(case), "mk", Clock(NOW))
+    rule_id = select(case).rows[0].rule_id
+    decisions.switch_rule(rule_id, "Loud", on=False, reason="see CHG-4411")
+    decisions.switch_rule("another", "Elsewhere", on=False, reason="no matter here")
+    decisions.close_case()
+    told = harmless(html_of(select(case))).text
+    assert "switched the rule 'Loud' off: see CHG-4411" in told
+    assert "Elsewhere" not in told
 
 
 def test_the_page_brings_all_it_needs(sample_case: Path, select: Make) -> None:

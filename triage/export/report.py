@@ -180,7 +180,11 @@ def _decided(selection: Selection, numbers: dict[str, int]) -> tuple[Decided, ..
         for entry in selection.case.history(row.id):
             entries[entry.id] = entry
             alerts.setdefault(entry.id, []).append(numbers[row.id])
-    return tuple(Decided(entries[id_], tuple(alerts[id_])) for id_ in sorted(entries))
+    rules = {row.rule_id for row in selection.rows}
+    for entry in selection.case.switches().values():  # about no alert, and about all to come
+        if entry.detail.get("rule_id") in rules:
+            entries[entry.id] = entry
+    return tuple(Decided(entries[id_], tuple(alerts.get(id_, ()))) for id_ in sorted(entries))
 
 
 def _matrix(selection: Selection) -> tuple[Column, ...]:

@@ -258,7 +258,9 @@ def _line(row: RuleRow, name: int, wide: bool, errors: int) -> Line:
 
 def _cost(seconds: float) -> str:
     """What a rule takes of an event, for people."""
-    return f"{seconds * 1e6:.2f} µs" if seconds else "-"
+    if not seconds:
+        return "-"
+    return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
 
 
 # One rule -----------------------------------------------------------------------------------------
