@@ -238,13 +238,14 @@ CHAINED = _STEPS.index(_OUTCOMES) + 1  # the first version that can be verified
 def connect(path: str) -> apsw.Connection:
     """The case at ``path``, made (readable by its owner only) where it does not exist yet.
 
-    ``":memory:"`` gives a case that is gone with its connection. Raises TriageError where the file
-    cannot be opened, is no case, or was made by a newer triage.
+    ``":memory:"`` gives a case that is gone with its connection; what of it does not fit into a few
+    megabytes lies in a file without a name, so that alerts can be many. Raises TriageError where
+    the file cannot be opened, is no case, or was made by a newer triage.
     """
     if path != MEMORY:
         _precreate(Path(path))
     try:
-        connection = apsw.Connection(path)
+        connection = apsw.Connection("" if path == MEMORY else path)
         try:
             _set_up(connection, path)
         except BaseException:

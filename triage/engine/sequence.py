@@ -23,7 +23,8 @@ from triage.times import SECOND
 
 _FOR_EVER = -1
 MAX_OPEN_HITS = 200_000  # kept over all keys of all rules
-MAX_OPEN_BYTES = 128 << 20  # of their documents
+MAX_OPEN_BYTES = 96 << 20  # about what they take
+_HIT_BYTES = 2_000  # what a hit takes beside its record: its key, its track, its window
 MAX_RULE_HITS = 100_000  # kept over all keys of one rule
 MAX_KEY_HITS = 5_000  # kept for one key of one rule
 _MANY = 16  # hits of a key from which on a set tells faster what it has
@@ -362,7 +363,7 @@ class Sequencer:
     def _count(self, hits: list[Hit], sign: int) -> None:
         self.open_hits += sign * len(hits)
         for hit in hits:
-            self._open_bytes += sign * hit.event.size
+            self._open_bytes += sign * (hit.event.size + _HIT_BYTES)
             self._open_by_rule[hit.rule_id] += sign
 
     def is_open(self, rule_id: str, key: str) -> bool:

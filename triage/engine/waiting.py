@@ -61,9 +61,10 @@ class _Window:
 
     def __init__(self) -> None:
         self.keys: set[str] = set()  # the join keys that hold it open
-        # Spans apart from each other, in order: their begins and ends, both included (ns).
-        self._lows: list[int] = []
-        self._highs: list[int] = []
+        # Spans apart from each other, in order: their begins and ends, both included (ns). Tuples,
+        # since there are as many windows as open sequences and nearly all have one span.
+        self._lows: tuple[int, ...] = ()
+        self._highs: tuple[int, ...] = ()
 
     def open(self, low: int, high: int) -> list[tuple[int, int]]:
         """Open a span; the parts of it that were not open yet."""
@@ -80,7 +81,8 @@ class _Window:
             fresh.append((at, high))
         if first < last:
             low, high = min(low, lows[first]), max(high, highs[last - 1])
-        lows[first:last], highs[first:last] = [low], [high]
+        self._lows = (*lows[:first], low, *lows[last:])
+        self._highs = (*highs[:first], high, *highs[last:])
         return fresh
 
     def holds(self, time: int) -> bool:
