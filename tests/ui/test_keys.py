@@ -19,6 +19,7 @@ from triage.ui.screens.log_search import LogSearch
 from triage.ui.screens.main import Main
 from triage.ui.screens.matrix import Matrix
 from triage.ui.screens.pager import Pager
+from triage.ui.screens.palette import Palette
 from triage.ui.screens.rules import Rules
 from triage.ui.screens.sheets import help_lines
 from triage.ui.screens.timeline import Timeline
@@ -72,3 +73,11 @@ def test_help_tells_every_action() -> None:
 
 def test_ids_are_unique() -> None:
     assert len(keys.BY_ID) == len(keys.ACTIONS)
+
+
+def test_the_palette_finds_an_action_by_its_name_first() -> None:
+    palette = Palette([action for action in keys.ACTIONS if "list" in action.scopes])
+    for typed, wanted in (("und", "undo"), ("rules", "rules"), ("matrix", "matrix")):
+        first = palette._found(typed)[0]
+        assert first.item is not None
+        assert first.item.key == wanted

@@ -49,7 +49,7 @@ class Palette(ModalScreen[str]):
     def _found(self, text: str) -> list[Line]:
         matcher = Matcher(text)
         scored = [
-            (matcher.match(f"{action.label} {action.help}") if text else 1.0, place, action)
+            (_score(matcher, action) if text else 1.0, place, action)
             for place, action in enumerate(self._actions)
         ]
         best = sorted((-score, place, action) for score, place, action in scored if score > 0)
@@ -90,3 +90,9 @@ class Palette(ModalScreen[str]):
 
     def action_leave(self) -> None:
         self.dismiss("")
+
+
+def _score(matcher: Matcher, action: Action) -> float:
+    """How well an action fits: its name counts before the sentence that explains it."""
+    told = matcher.match(f"{action.label} {action.help}")
+    return max(told, 2 * matcher.match(action.label))
