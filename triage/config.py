@@ -41,6 +41,11 @@ def state_dir() -> Path:
     return Path(platformdirs.user_state_path(_APP, appauthor=False))
 
 
+def settings_file() -> Path:
+    """Where the user's settings lie: the keys of the console."""
+    return config_dir() / "config.toml"
+
+
 def exceptions_dir() -> Path:
     """Where exception lists lie unless the user names another folder."""
     return config_dir() / "exceptions"

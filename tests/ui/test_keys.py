@@ -12,6 +12,7 @@ from triage.ui.app import Console
 from triage.ui.filter_line import FilterInput
 from triage.ui.lines_view import LinesView
 from triage.ui.screens.board import RiskBoard
+from triage.ui.screens.dialogs import Choice
 from triage.ui.screens.drill import Drill
 from triage.ui.screens.exception import ExceptionEditor
 from triage.ui.screens.exceptions import Exceptions
@@ -20,7 +21,9 @@ from triage.ui.screens.main import Main
 from triage.ui.screens.matrix import Matrix
 from triage.ui.screens.pager import Pager
 from triage.ui.screens.palette import Palette
+from triage.ui.screens.pick import Pick
 from triage.ui.screens.rules import Rules
+from triage.ui.screens.saved import SavedViews
 from triage.ui.screens.sheets import help_lines
 from triage.ui.screens.timeline import Timeline
 
@@ -38,6 +41,10 @@ OWNERS = {
     "matrix": Matrix,
     "editor": ExceptionEditor,
     "exceptions": Exceptions,
+    "dialog": Choice,
+    "picker": Palette,
+    "pick": Pick,
+    "views": SavedViews,
 }
 
 

@@ -15,6 +15,7 @@ from triage.cli import (
     export,
     hunt,
     journal,
+    keys,
     query,
     rules,
     sources,
@@ -37,6 +38,7 @@ Watch endpoint logs live, see alerts as they happen, understand each one in a mi
   triage convert ./logs    print the events as ECS NDJSON
   triage doctor            is this machine, or a case file, fit for work?
   triage journal CASE      who decided what, when and why
+  triage keys              the keys of the console, as a table to change them
   triage verify CASE       is its audit journal whole, and do its alerts stand as it says?
 """
 
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     work = (watch, hunt, query, sources, rules, exceptions, export, convert)
-    for module in (*work, doctor, journal, verify):
+    for module in (*work, doctor, journal, verify, keys):
         module.register(commands)
     options = parser.parse_args(arguments)
     if "command" not in options:

@@ -17,9 +17,10 @@ from textual.worker import Worker, get_current_worker
 
 from triage import context
 from triage.case.decide import Decisions
+from triage.config import settings_file
 from triage.errors import Problem
 from triage.text import clean
-from triage.ui import themes
+from triage.ui import keymap, themes
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
 from triage.ui.printable import Printable
@@ -77,14 +78,18 @@ class Console(App[None]):
         self._wake = threading.Event()
         self.news: News | None = None
         self._main = Main(self.desk, roots)
+        self.keymap = keymap.load(settings_file())
 
     # Start and end --------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
         self._leave_on_signals()
+        self.set_keymap(self.keymap.textual())
         self._read_themes(first=True)
         self.push_screen(self._main)
         self.set_interval(_THEME_POLL, self._read_themes)
+        for problem in self.keymap.problems:
+            self._say_broken("key left as it was", problem)
         self.run_worker(self._follow, thread=True, group="feed", name="feed")
 
     def _leave_on_signals(self) -> None:
@@ -171,13 +176,12 @@ class Console(App[None]):
                 if theme.name == self.theme and not first:
                     self.refresh_css(animate=False)
             if problem is not None:
-                self._say_broken(problem)
+                self._say_broken("theme kept as it was", problem)
         if first and themes.DARK in self._themes.themes:
             self.theme = themes.DARK
 
-    def _say_broken(self, problem: Problem) -> None:
-        text = f"theme kept as it was: {problem}"
-        self.notify(clean(text, 300), severity="warning", markup=False, timeout=10)
+    def _say_broken(self, what: str, problem: Problem) -> None:
+        self.notify(clean(f"{what}: {problem}", 300), severity="warning", markup=False, timeout=10)
 
     def action_theme(self) -> None:
         """The next of our and the user's themes."""
@@ -195,5 +199,5 @@ class Console(App[None]):
 
     def action_health(self) -> None:
         """Engine, logs, rules and what is wrong with them."""
-        problems = self._themes.problems
-        self.push_screen(Health(self.desk, self.news, lambda: list(problems.values())))
+        themes, own = self._themes.problems, self.keymap.problems
+        self.push_screen(Health(self.desk, self.news, lambda: [*themes.values(), *own]))

@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from triage.case.model import EngineState
 from triage.text import clean
+from triage.ui import keymap
 from triage.ui.format import about, plural
 from triage.ui.keys import Action
 from triage.ui.lines import Part
@@ -102,6 +103,7 @@ class KeyBar(Bar):
         self._actions = actions
 
     def on_mount(self) -> None:
+        self._actions = [keymap.of(self.app).real(action) for action in self._actions]
         # Help and palette stay to the last: they lead to everything else.
         last = [action for action in self._actions if action.id in ("help", "palette")]
         rest = [action for action in self._actions if action not in last]

@@ -11,12 +11,25 @@ from textual.binding import Binding, BindingType
 # screen; "pane": any page of lines (panes, help, a document); "sheet": a screen that is one such
 # page; "found": what a search of the logs finds; "timeline": the timeline; "board": the risk board;
 # "filter": the filter while it is typed; "editor": the exception editor; "exceptions": the manager
-# of all exceptions; "rules": the table of rules; "matrix": that of ATT&CK.
-_OF_APP = frozenset({"health", "risk", "theme"})  # the same wherever one is
-SCOPES = (
-    "list", "rows", "drill", "pane", "sheet", "found", "timeline", "board", "filter", "editor",
-    "exceptions", "rules", "matrix",
+# of all exceptions; "rules": the table of rules; "matrix": that of ATT&CK; "dialog": any question;
+# "picker": one with a field to type in and a list; "pick": one that completes; "views": the saved
+# views. The words are what people call them.
+SCOPES = {
+    "list": "the list", "rows": "the list", "drill": "an alert", "pane": "a page",
+    "sheet": "a page", "found": "a search of the logs", "timeline": "the timeline",
+    "board": "the risk board", "filter": "the filter", "editor": "the exception editor",
+    "exceptions": "the exceptions", "rules": "the rules", "matrix": "the matrix",
+    "dialog": "a question", "picker": "a question", "pick": "a question", "views": "saved views",
+}  # fmt: skip
+# The scopes that are in force at the same time, the one that takes a key first at the end.
+TOGETHER = (
+    ("list", "rows"), ("list", "pane"), ("filter",), ("drill", "pane"), ("sheet", "pane"),
+    ("sheet", "found", "pane"), ("sheet", "board", "pane"), ("sheet", "rules", "pane"),
+    ("sheet", "exceptions", "pane"), ("timeline", "pane"), ("matrix",), ("editor", "pane"),
+    ("dialog", "pane"), ("dialog", "picker", "pick"), ("dialog", "views", "pane"),
 )  # fmt: skip
+_OF_APP = frozenset({"health", "risk", "theme"})  # the same wherever one is
+_FIRST = frozenset({"picker", "pick"})  # their keys go before those of the field that is typed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,7 @@ _MOVE, _LOOK, _DECIDE, _FIND, _COPY, _APP = (
     "Move", "Look", "Decide", "Find", "Copy and open", "Program",
 )  # fmt: skip
 _BOTH = ("list", "drill")
+_SCREENS = (*_BOTH, "sheet", "timeline", "matrix", "editor")
 
 ACTIONS: tuple[Action, ...] = (
     Action("move.down", "j,down", "j ↓", "Down", "next row", _MOVE, ("rows", "pane"), 0, False),
@@ -248,9 +262,24 @@ ACTIONS: tuple[Action, ...] = (
     Action("journal", "J", "J", "Journal",
            "who decided what, when and why; in an alert: on that alone", _APP, _BOTH),
     Action("theme", "t", "t", "Theme", "next theme", _APP, _BOTH),
-    Action("help", "question_mark", "?", "Help", "all keys", _APP, _BOTH, 10),
+    Action("dialog.leave", "escape,q", "esc", "Cancel", "in a question: leave it unanswered", _LOOK,
+           ("dialog",), 0, False),
+    Action("picker.down", "down,ctrl+n", "↓", "Down", "in a question: the next answer", _MOVE,
+           ("picker",), 0, False),
+    Action("picker.up", "up,ctrl+p", "↑", "Up", "in a question: the answer before", _MOVE,
+           ("picker",), 0, False),
+    Action("picker.complete", "tab", "tab", "Complete", "in a question: as far as it is sure",
+           _MOVE, ("pick",), 0, False),
+    Action("views.keep", "n,S", "n", "Keep", "in the saved views: keep the present one", _FIND,
+           ("views",), 0, False),
+    Action("views.rename", "r", "r", "Rename", "in the saved views: rename one", _FIND, ("views",),
+           0, False),
+    Action("views.delete", "d", "d", "Delete", "in the saved views: delete one", _FIND, ("views",),
+           0, False),
+    Action("help", "question_mark", "?", "Help", "the keys of this screen; twice: all keys", _APP,
+           _SCREENS, 10, False),
     Action("palette", "ctrl+p,colon", "^p", "Palette", "find an action by its name", _APP,
-           _BOTH, 11, False),
+           _SCREENS, 11, False),
     Action("quit", "q", "q", "Quit", "leave; in an alert: go back", _APP,
            (*_BOTH, "sheet", "timeline", "matrix"), 0, False),
 )  # fmt: skip
@@ -261,20 +290,31 @@ BY_ID = {action.id: action for action in ACTIONS}
 def bindings(scope: str) -> list[BindingType]:
     """The Textual bindings of a scope; ids let a keymap move them."""
     return [
-        Binding(action.keys, action.method, action.label, show=False, id=f"{scope}:{action.id}")
+        Binding(action.keys, action.method, action.label, show=False, id=f"{scope}:{action.id}",
+                priority=scope in _FIRST)
         for action in ACTIONS
         if scope in action.scopes
-    ]
+    ]  # fmt: skip
 
 
 def footer(scopes: Iterable[str]) -> list[Action]:
-    """The actions that the footer names for a screen, in order."""
+    """The actions that the footer names for a screen, in order; help and palette only where there
+    is room for them beside a screen's own."""
     wanted = set(scopes)
-    found = [action for action in ACTIONS if action.footer and wanted & set(action.scopes)]
+    found = [
+        action
+        for action in ACTIONS
+        if action.footer
+        and wanted & set(action.scopes)
+        and (wanted & set(_BOTH) or action.id not in ("help", "palette"))
+    ]
     return sorted(found, key=lambda action: action.footer)
 
 
-def grouped() -> Iterator[tuple[str, list[Action]]]:
-    """All actions by group, in the order of the table: what help shows."""
+def grouped(scopes: Iterable[str] = SCOPES) -> Iterator[tuple[str, list[Action]]]:
+    """The actions that work in ``scopes`` by group, in the order of the table: what help shows."""
+    wanted = set(scopes)
     for group in (_MOVE, _LOOK, _DECIDE, _FIND, _COPY, _APP):
-        yield group, [action for action in ACTIONS if action.group == group]
+        found = [one for one in ACTIONS if one.group == group and wanted & set(one.scopes)]
+        if found:
+            yield group, found

@@ -9,7 +9,7 @@ from triage.case.model import AlertDetail, AlertRow
 from triage.exceptions import file_name
 from triage.guide import Step
 from triage.text import clean
-from triage.ui import external, facts, keys
+from triage.ui import external, facts
 from triage.ui.draft import RuleRef
 from triage.ui.filtering import quoted
 from triage.ui.lines_view import LinesView
@@ -25,7 +25,6 @@ from triage.ui.screens.journal import Journal
 from triage.ui.screens.matrix import Matrix
 from triage.ui.screens.open_steps import OpenSteps
 from triage.ui.screens.pager import Pager
-from triage.ui.screens.palette import Palette
 from triage.ui.screens.rules import Rules
 from triage.ui.screens.timeline import Timeline
 from triage.ui.signals import Ask, OpenAlert
@@ -206,20 +205,3 @@ class AlertScreen(DecidingScreen):
         """Those of the line under the cursor; in the list and where it has none, the alert's."""
         detail = self._detail()
         return super().facts() or (facts.of_alert(detail) if detail else ())
-
-    def action_help(self) -> None:
-        self.app.push_screen(Pager("Keys", sheets.help_lines()))
-
-    def action_palette(self) -> None:
-        scopes = self.scopes()
-        actions = [one for one in keys.ACTIONS if one.palette and set(scopes) & set(one.scopes)]
-
-        async def run(method: str | None) -> None:
-            if method:
-                await self.do(method)
-
-        self.app.push_screen(Palette(actions), run)
-
-    def scopes(self) -> Sequence[str]:
-        """The scopes of the key table that work here."""
-        raise NotImplementedError

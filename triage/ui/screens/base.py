@@ -1,26 +1,24 @@
-"""What all screens share: the footer's clicks and words to the analyst."""
+"""What the screens on a case share: pivots, and words to the analyst."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.screen import Screen
-
 from triage.event import Event
 from triage.text import clean
 from triage.ui import facts
-from triage.ui.bars import KeyBar
 from triage.ui.feed import News
 from triage.ui.format import clock_time
 from triage.ui.lines_view import LinesView
 from triage.ui.panes.related import document
 from triage.ui.screens.dialogs import Choice, Option
+from triage.ui.screens.keyed import KeyedScreen
 from triage.ui.signals import Pivoted, Refined, SearchLogs
 
 _MOST_FACTS = 24  # of one line, to choose from
 
 
-class ConsoleScreen(Screen[None]):
+class ConsoleScreen(KeyedScreen[None]):
     """A screen of the console."""
 
     AUTO_FOCUS = ""
@@ -106,12 +104,3 @@ class ConsoleScreen(Screen[None]):
 
     def take(self, news: News) -> None:
         """News of the case; a screen that follows it shows them."""
-
-    async def do(self, method: str) -> None:
-        """Do an action of the key table: the screen's own, else that of what has the focus."""
-        own = method.startswith("app.") or hasattr(self, f"action_{method}")
-        await (self if own or self.focused is None else self.focused).run_action(method)
-
-    async def on_key_bar_clicked(self, message: KeyBar.Clicked) -> None:
-        message.stop()
-        await self.do(message.action.method)

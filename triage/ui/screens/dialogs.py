@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 
 from triage.text import clean
+from triage.ui import keys
 from triage.ui.inputs import TextInput
 from triage.ui.lines import Item, Line, line
 from triage.ui.lines_view import LinesView
@@ -32,7 +32,7 @@ class Option:
 class Choice(ModalScreen[str]):
     """One of a few answers, by its letter, by cursor and enter, or none with escape: ""."""
 
-    BINDINGS = [Binding("escape,q", "leave", "Cancel")]  # noqa: RUF012 - Textual's own convention
+    BINDINGS = keys.bindings("dialog")
 
     def __init__(self, title: str, options: Sequence[Option], told: Sequence[Line] = ()) -> None:
         super().__init__()
@@ -80,14 +80,14 @@ class Choice(ModalScreen[str]):
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
         self.dismiss(str(message.item.value))
 
-    def action_leave(self) -> None:
+    def action_dialog_leave(self) -> None:
         self.dismiss("")
 
 
 class Prompt(ModalScreen[str]):
     """One line of text; "" where the analyst thinks better of it."""
 
-    BINDINGS = [Binding("escape", "leave", "Cancel")]  # noqa: RUF012 - Textual's own convention
+    BINDINGS = keys.bindings("dialog")
 
     def __init__(self, title: str, hint: str, value: str = "") -> None:
         super().__init__()
@@ -108,5 +108,5 @@ class Prompt(ModalScreen[str]):
     def on_input_submitted(self, event: TextInput.Submitted) -> None:
         self.dismiss(event.value.strip())
 
-    def action_leave(self) -> None:
+    def action_dialog_leave(self) -> None:
         self.dismiss("")

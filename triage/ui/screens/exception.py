@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker, get_current_worker
 
@@ -37,6 +36,7 @@ from triage.ui.lines_view import LinesView
 from triage.ui.proposal import fields_to_add, proposal
 from triage.ui.screens.dialogs import Choice, Option
 from triage.ui.screens.exception_lines import editor_lines, scope_words, summary
+from triage.ui.screens.keyed import KeyedScreen
 from triage.ui.screens.pick import Pick
 from triage.ui.trial import (
     Alerts,
@@ -57,7 +57,7 @@ _EXPIRIES = (("1", "7 days", 7), ("2", "30 days", 30), ("3", "90 days", 90),
              ("4", "180 days", 180), ("5", "a year", 365))  # fmt: skip
 
 
-class ExceptionEditor(Screen[str]):
+class ExceptionEditor(KeyedScreen[str]):
     """Gives what was saved, in words for a toast; "" where nothing was."""
 
     BINDINGS = [*keys.bindings("editor")]  # noqa: RUF012 - Textual's own convention

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import apsw
 from textual.app import App, ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -21,6 +20,7 @@ from textual.screen import ModalScreen
 from triage.case.model import AlertRow
 from triage.errors import TriageError
 from triage.export import BY_NAME, FORMATS, Format, Saved, Selection, suggested_name, write_file
+from triage.ui import keys
 from triage.ui.desk import Desk
 from triage.ui.format import plural, shown_path, size
 from triage.ui.lines import line
@@ -100,7 +100,7 @@ class _Stopped(Exception):  # noqa: N818 - no error: the analyst wants no more o
 class Writing(ModalScreen[tuple[str, str]]):
     """Writes in a thread and tells how far it is; escape stops it and leaves no file."""
 
-    BINDINGS = [Binding("escape", "stop", "Stop")]  # noqa: RUF012 - Textual's own convention
+    BINDINGS = keys.bindings("dialog")
 
     class Said(Message):
         """So many alerts of so many are written."""
@@ -177,5 +177,5 @@ class Writing(ModalScreen[tuple[str, str]]):
         )
         self.dismiss((f"{many} written to {where}, {size(message.saved.size)}", "information"))
 
-    def action_stop(self) -> None:
+    def action_dialog_leave(self) -> None:
         self._stop.set()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.fuzzy import Matcher
 from textual.screen import ModalScreen
 
+from triage.ui import keys
 from triage.ui.inputs import TextInput
 from triage.ui.keys import Action
 from triage.ui.lines import Item, Line
@@ -20,11 +20,7 @@ from triage.ui.lines_view import LinesView
 class Palette(ModalScreen[str]):
     """Type a few letters, enter does it; gives the Textual action, "" for none."""
 
-    BINDINGS = [  # noqa: RUF012 - Textual's own convention
-        Binding("escape", "leave", "Cancel"),
-        Binding("down,ctrl+n", "down", "Down", priority=True),
-        Binding("up,ctrl+p", "up", "Up", priority=True),
-    ]
+    BINDINGS = [*keys.bindings("dialog"), *keys.bindings("picker")]  # noqa: RUF012 - Textual's own convention
 
     def __init__(self, actions: Sequence[Action]) -> None:
         super().__init__()
@@ -82,13 +78,13 @@ class Palette(ModalScreen[str]):
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
         self.dismiss(message.item.value.method)
 
-    def action_down(self) -> None:
+    def action_picker_down(self) -> None:
         self._list.action_move_down()
 
-    def action_up(self) -> None:
+    def action_picker_up(self) -> None:
         self._list.action_move_up()
 
-    def action_leave(self) -> None:
+    def action_dialog_leave(self) -> None:
         self.dismiss("")
 
 

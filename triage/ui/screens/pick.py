@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 
 from triage.text import clean
+from triage.ui import keys
 from triage.ui.inputs import TextInput
 from triage.ui.lines import Item, Line
 from triage.ui.lines_view import LinesView
@@ -21,12 +21,7 @@ _SHOWN = 200
 class Pick(ModalScreen[str]):
     """Gives what was chosen or typed, "" for nothing; tab completes as far as it is sure."""
 
-    BINDINGS = [  # noqa: RUF012 - Textual's own convention
-        Binding("escape", "leave", "Cancel"),
-        Binding("down,ctrl+n", "down", "Down", priority=True),
-        Binding("up,ctrl+p", "up", "Up", priority=True),
-        Binding("tab", "complete", "Complete", priority=True),
-    ]
+    BINDINGS = [*keys.bindings("dialog"), *keys.bindings("picker"), *keys.bindings("pick")]  # noqa: RUF012 - Textual's own convention
 
     def __init__(
         self, title: str, options: Sequence[tuple[str, str]], hint: str, free: bool = False
@@ -86,7 +81,7 @@ class Pick(ModalScreen[str]):
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
         self.dismiss(message.item.key)
 
-    def action_complete(self) -> None:
+    def action_picker_complete(self) -> None:
         field = self.query_one(TextInput)
         typed = field.value.strip().lower()
         names = [name for name, _ in self._options if name.lower().startswith(typed)]
@@ -99,11 +94,11 @@ class Pick(ModalScreen[str]):
             field.value = first[:same]
             field.cursor_position = same
 
-    def action_down(self) -> None:
+    def action_picker_down(self) -> None:
         self._list.action_move_down()
 
-    def action_up(self) -> None:
+    def action_picker_up(self) -> None:
         self._list.action_move_up()
 
-    def action_leave(self) -> None:
+    def action_dialog_leave(self) -> None:
         self.dismiss("")

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 
 from triage.errors import TriageError
 from triage.text import clean
-from triage.ui import views
+from triage.ui import keys, views
 from triage.ui.lines import BLANK, Item, Line, line
 from triage.ui.lines_view import LinesView
 from triage.ui.screens.dialogs import Prompt
@@ -25,12 +24,7 @@ from triage.ui.views import View
 class SavedViews(ModalScreen[View]):
     """Gives the view that was picked."""
 
-    BINDINGS = [  # noqa: RUF012 - Textual's own convention
-        Binding("escape,q", "leave", "Cancel"),
-        Binding("n,S", "keep", "Keep"),
-        Binding("r", "rename", "Rename"),
-        Binding("d", "delete", "Delete"),
-    ]
+    BINDINGS = [*keys.bindings("dialog"), *keys.bindings("views")]  # noqa: RUF012 - Textual's own convention
 
     def __init__(self, path: Path, saved: Sequence[View], present: View) -> None:
         super().__init__()
@@ -57,9 +51,9 @@ class SavedViews(ModalScreen[View]):
         found = [self._line(place, one) for place, one in enumerate(self._saved)]
         if not found:
             found = [line(("none yet: n keeps the filter, order and grouping of now", "dim"))]
-        keys = line(("⏎ 1–9 take  n keep the present one  r rename  d delete", "dim"))
+        told = line(("⏎ 1–9 take  n keep the present one  r rename  d delete", "dim"))
         said = [line((self._word, "warn"))] if self._word else []
-        self._list.show([*found, BLANK, *said, keys])
+        self._list.show([*found, BLANK, *said, told])
 
     @staticmethod
     def _line(place: int, view: View) -> Line:
@@ -95,7 +89,7 @@ class SavedViews(ModalScreen[View]):
         message.stop()
         self.dismiss(message.item.value)
 
-    def action_keep(self) -> None:
+    def action_views_keep(self) -> None:
         def named(name: str | None) -> None:
             if name:
                 others = [one for one in self._saved if one.name != name]
@@ -104,7 +98,7 @@ class SavedViews(ModalScreen[View]):
         hint = "a name; one of that name is replaced"
         self.app.push_screen(Prompt("Keep this view as", hint), named)
 
-    def action_rename(self) -> None:
+    def action_views_rename(self) -> None:
         old = self._under
 
         def named(name: str | None) -> None:
@@ -115,7 +109,7 @@ class SavedViews(ModalScreen[View]):
         if old:
             self.app.push_screen(Prompt(f"Rename {old.name}", "its new name", old.name), named)
 
-    def action_delete(self) -> None:
+    def action_views_delete(self) -> None:
         view = self._under
         if view is None:
             return
@@ -127,5 +121,5 @@ class SavedViews(ModalScreen[View]):
         self._word = f"d once more deletes {clean(view.name)}"
         self._show()
 
-    def action_leave(self) -> None:
+    def action_dialog_leave(self) -> None:
         self.dismiss(None)

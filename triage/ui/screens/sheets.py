@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from triage import guide
 from triage.case.model import AlertDetail, Process
@@ -11,6 +12,7 @@ from triage.ui import keys
 from triage.ui.facts import account
 from triage.ui.filter_fields import FIELDS
 from triage.ui.format import full_time, shown_path
+from triage.ui.keymap import Keymap
 from triage.ui.lines import BLANK, Item, Line, field, heading, line, paragraphs
 from triage.ui.panes.related import as_json
 
@@ -22,15 +24,18 @@ _FILTERS = (
     ("process.parent.name:winword.exe", "any field of the alert: a part of it; = is the whole"),
     ("(user:svc* or user:system) and host:dc?", "* and ? are wildcards"),
 )
+_PANES = tuple(action for action in keys.ACTIONS if action.id.startswith("pane.show_"))
 
 
-def help_lines() -> list[Line]:
-    """All keys, from the table that makes them work."""
+def help_lines(scopes: Iterable[str] = keys.SCOPES, own: Keymap | None = None) -> list[Line]:
+    """The keys that work in ``scopes``, from the table that makes them work and the user's own."""
+    scopes, own = tuple(scopes), own or Keymap()
     lines: list[Line] = []
-    for group, actions in keys.grouped():
+    for group, found in keys.grouped(scopes):
+        actions = [own.real(action) for action in found]
         lines.append(heading(group))
         seen: set[str] = set()
-        panes = [action.label for action in actions if action.id.startswith("pane.show_")]
+        panes = [action.label for action in actions if action in _PANES]
         if panes:
             lines.append(
                 line(("  1–6     ", "accent"), f"the panes: {', '.join(panes)}", indent=10)
@@ -41,6 +46,8 @@ def help_lines() -> list[Line]:
                 seen.add(text)
                 lines.append(line((f"  {action.shown:<8}", "accent"), action.help, indent=10))
         lines.append(BLANK)
+    if "list" not in scopes:
+        return lines
     lines.append(heading("Filter", f"fields: {', '.join(FIELDS)}"))
     for example, told in _FILTERS:
         lines.append(line((f"  {example:<42}", "accent"), (told, "dim"), indent=4))
