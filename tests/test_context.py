@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from triage.case.read import CaseReader
 from triage.config import bundled
 from triage.context import ProcessNode
 from triage.run import Config, Engine, hunt
-from triage.sources import Follower
+from triage.sources import Follower, read_range
 
 
 def read(
@@ -177,6 +178,30 @@ def test_a_case_still_shows_what_lay_around_when_the_logs_are_gone(tmp_path: Pat
     assert len(around.events) == 10
     assert len(context.connections(alert, around.events)) == 2
     assert [str(log) in reason for reason in around.missing] == [True]
+
+
+def test_the_nearest_events_are_found_without_reading_all_that_lies_around(
+    tmp_path: Path,
+) -> None:
+    rule = events.write_rule(tmp_path / "rule.toml")
+    noise = [events.start(n / 10, f"n{n}", "svchost.exe") for n in range(-2_000, 2_000)]
+    logs = [events.write(tmp_path / "own.ndjson", family())]
+    logs += [
+        events.write(tmp_path / f"{at}.ndjson", noise[at : at + 400]) for at in range(0, 4_000, 400)
+    ]
+    reader, (alert, *_) = read(logs, rule, tmp_path / "c.triage")
+    opened: list[str] = []
+
+    def counted(source: str, *place: Any) -> list[tuple[int, bytes]]:
+        opened.append(source)
+        return list(read_range(source, *place))
+
+    (*_, near) = context.nearest(reader, alert, 50, counted)
+    middle = alert.row.time
+    every = context.around(reader, alert, 200 * times.SECOND).events
+    wanted = sorted(abs(event.time - middle) for event in every)[:50]
+    assert [abs(event.time - middle) for event in near] == wanted
+    assert len(opened) < len(logs) / 2
 
 
 # Real logs ----------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from heapq import merge
 from itertools import islice
+from operator import itemgetter
 from sys import intern
 from typing import Any
 
@@ -63,6 +65,7 @@ _PROCESS = (
 )
 
 _LATEST = (1 << 63) - 1  # ns: no instant is later
+_MOST_NEAR = 4_000  # blocks each side of an instant that are thought of
 
 
 class CaseReader:
@@ -450,6 +453,33 @@ class CaseReader:
             for row in rows
             if not host or host in orjson.loads(row[4])
         ]
+
+    def blocks_near(
+        self, host: str, middle: int, window: int
+    ) -> Iterator[tuple[int, tuple[str, str, int, int]]]:
+        """Where events of ``host`` lie around an instant (ns), up to ``window`` ns away: how far
+        (ns), and the place as in :meth:`blocks`; the nearest first as far as blocks are short."""
+        ask = (
+            "SELECT source, format, first, last, hosts, min_time, max_time FROM block"
+            " INDEXED BY block_time WHERE events > 0 AND "
+        )
+        over = self._db.execute(f"{ask} min_time <= ? AND max_time >= ?", (middle, middle))
+        later = self._db.execute(
+            f"{ask} min_time > ? AND min_time <= ? ORDER BY min_time LIMIT {_MOST_NEAR}",
+            (middle, middle + window),
+        )
+        before = self._db.execute(
+            f"{ask} min_time <= ? AND min_time >= ? AND max_time < ? ORDER BY min_time DESC"
+            f" LIMIT {_MOST_NEAR}",
+            (middle, middle - 2 * window, middle),
+        )
+        sides = (
+            ((max(row[5] - middle, middle - row[6], 0), row) for row in rows)
+            for rows in map(list, (over, later, before))  # no open cursor while others write
+        )
+        for far, row in merge(*sides, key=itemgetter(0)):
+            if far <= window and host in orjson.loads(row[4]):
+                yield far, (told_path(row[0]), *row[1:4])
 
     # The engine and its rules -------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from triage.context.describe import describe
 from triage.context.destinations import Destination, destinations
 from triage.context.host_tree import Forest, host_tree
 from triage.context.kin import TIES, Kin, kin
-from triage.context.related import WINDOW, Around, around, between
+from triage.context.related import WINDOW, Around, around, between, nearest
 from triage.context.search import Condition, Progress, Wanted, fields_with, same_value, search
 from triage.context.techniques import Threat, technique_ids, threats
 from triage.context.timeline import LANES, Timeline
@@ -51,6 +51,7 @@ __all__ = [
     "host_tree",
     "kin",
     "matched_values",
+    "nearest",
     "process_tree",
     "same_value",
     "scope",

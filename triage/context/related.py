@@ -54,6 +54,42 @@ def around(
     return Around(tuple(events), 0, tuple(dict.fromkeys(missing)))
 
 
+def nearest(
+    case: CaseReader, alert: AlertDetail, most: int, read: RangeReader = read_range
+) -> Iterator[tuple[Event, ...]]:
+    """The ``most`` events of the alert's host nearest to it, as far as known after each block read.
+
+    The last word is the answer; between two of them one may do other things.
+
+    Blocks are read from the alert outwards until no other can hold a nearer event, so that it costs
+    the same in a log of a million events around the alert as in one of a thousand.
+    """
+    middle, host = alert.row.time, alert.row.host
+    known = case.events(host, middle - WINDOW, middle + WINDOW)
+    found = {one.id: one for one in (*(one.event for one in alert.matched), *known)}
+    span, mark = (middle - WINDOW, middle + WINDOW), mark_of(host)
+
+    def best() -> tuple[Event, ...]:
+        return tuple(sorted(found.values(), key=lambda event: abs(event.time - middle))[:most])
+
+    answer = best()
+    yield answer
+    for far, (source, format_, first, last) in case.blocks_near(host, middle, WINDOW):
+        if len(answer) == most and far > abs(answer[-1].time - middle):
+            return
+        try:
+            for position, record in read(source, format_, first, last):
+                if mark in record and (
+                    event := _event(source, format_, position, record, host, span)
+                ):
+                    found.setdefault(event.id, event)
+        except (OSError, TriageError):
+            continue  # what the case itself knows has to do
+        answer = best()
+        found = {event.id: event for event in answer}
+        yield answer
+
+
 def between(
     case: CaseReader,
     host: str,

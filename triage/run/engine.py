@@ -6,6 +6,7 @@ import gc
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Protocol, TypeVar
@@ -16,11 +17,12 @@ from triage.case.model import SourceState as CaseSource
 from triage.case.read import CaseReader
 from triage.case.schema import MEMORY
 from triage.case.write import CaseWriter, Committed
-from triage.context import WINDOW, around
+from triage.context import WINDOW, nearest
 from triage.engine.match import BlockResult, Hit, Suppression, host_of
 from triage.engine.sequence import Sequencer
 from triage.engine.waiting import BlockPlace, Waiting
 from triage.errors import TriageError
+from triage.event import Event
 from triage.failpoints import fail_point
 from triage.run.health import Health, lag_of, memory
 from triage.run.patience import at_once
@@ -37,6 +39,15 @@ class Insist(Protocol):
     """Does what is to be written, now or later."""
 
     def __call__(self, write: Callable[[], T], /) -> T: ...
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """The alert whose surroundings are being read."""
+
+    alert_id: str
+    reading: Iterator[tuple[Event, ...]]
+    events: tuple[Event, ...] = ()
 
 
 class Engine:
@@ -65,6 +76,7 @@ class Engine:
         self.evicted = 0
         self.collapsed = 0
         self.health = Health(clock)
+        self._gathering: _Gathering | None = None
         self._excepted = self.book.excepted()
         self._matcher = self.book.matcher(self._excepted, processes=self._keeps)
         self._waiting = Waiting(self._read_again)
@@ -238,18 +250,19 @@ class Engine:
         # Alerts come by time, and the blocks around one are mostly those around the next.
         recent = lru_cache(_RECENT_BLOCKS)(lambda *place: tuple(read_range(*place)))
         for done, alert_id in enumerate(waiting):
-            if time.monotonic() > deadline:
-                return
-            alert = reader.alert(alert_id)
-            if alert is None:
-                continue
-            middle = alert.row.time
-            near = sorted(
-                around(reader, alert, read=recent).events,
-                key=lambda event: abs(event.time - middle),
-            )
-            kept = [(event, host_of(event.doc)) for event in near[:_EVIDENCE_EVENTS]]
-            self.writer.gather(alert_id, kept)
+            one = self._gathering
+            if one is None or one.alert_id != alert_id:
+                alert = reader.alert(alert_id)
+                if alert is None:
+                    continue
+                one = _Gathering(alert_id, nearest(reader, alert, _EVIDENCE_EVENTS, recent))
+                self._gathering = one
+            for events in one.reading:
+                one.events = events
+                if time.monotonic() > deadline:
+                    return  # it goes on from here when called again
+            self._gathering = None
+            self.writer.gather(alert_id, [(event, host_of(event.doc)) for event in one.events])
             yield len(waiting) - done - 1
 
     def _read_again(self, place: BlockPlace) -> Block | None:
