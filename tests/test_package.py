@@ -31,6 +31,7 @@ def test_an_unpacked_wheel_hunts_with_its_bundled_rules(tmp_path: Path) -> None:
     assert {name for name in names if name.startswith("triage/_data/themes/")} == {
         f"triage/_data/themes/{path.name}" for path in (ROOT / "themes").glob("*.toml")
     }
+    assert "triage/_data/samples/logs/nw-ws-014.sysmon.ndjson" in names  # what the tour plays
     assert not [name for name in names if name.startswith(("tests/", "samples/", "docs/"))]
 
     docs = [

@@ -67,7 +67,7 @@ def cases_dir() -> Path:
 
 
 def bundled(name: str) -> Path:
-    """The folder ``name`` ("rules", "themes") that came with the program.
+    """The folder ``name`` ("rules", "themes", "samples/logs") that came with the program.
 
     In a wheel it lies in the package's ``_data``, in a checkout at the top level.
     """

@@ -45,6 +45,7 @@ OWNERS = {
     "picker": Palette,
     "pick": Pick,
     "views": SavedViews,
+    "tour": Console,
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from triage import __version__
 from triage.cli import (
     convert,
+    demo,
     doctor,
     exceptions,
     export,
@@ -29,6 +30,7 @@ _DESCRIPTION = """\
 Watch endpoint logs live, see alerts as they happen, understand each one in a minute, decide.
 
   triage watch ./logs      the console: alerts as they happen, with all that is around them
+  triage demo              a tour: a day of logs with attacks in it, played live
   triage hunt ./logs       read once, print the alerts as NDJSON
   triage query EQL ./logs  ask the logs a question
   triage rules check DIR   what is wrong with rules, and where
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    work = (watch, hunt, query, sources, rules, exceptions, export, convert)
+    work = (watch, demo, hunt, query, sources, rules, exceptions, export, convert)
     for module in (*work, doctor, journal, verify, keys):
         module.register(commands)
     options = parser.parse_args(arguments)

@@ -3,12 +3,14 @@
 from triage.run.engine import Engine, hunt, settle
 from triage.run.follow import follow, stop_on_signals
 from triage.run.process import EngineProcess
+from triage.run.replay import Replay
 from triage.run.rulebook import Config, Rulebook, wall_clock
 
 __all__ = [
     "Config",
     "Engine",
     "EngineProcess",
+    "Replay",
     "Rulebook",
     "follow",
     "hunt",

@@ -19,12 +19,14 @@ def run_console(
     who: str,
     clock: Callable[[], int],
     read_only: bool = False,
+    tour: bool = False,
 ) -> None:
     """Show ``case`` until the analyst leaves.
 
     ``roots`` are what is watched, as the status line names them; ``exceptions`` is the folder of
     exception lists; ``themes`` the folders of theme files, ours and the user's; ``engine`` is
-    watched and restarted where given; ``who`` signs decisions; ``clock`` gives ns since 1970.
+    watched and restarted where given; ``who`` signs decisions; ``clock`` gives ns since 1970;
+    ``tour`` has a strip say what to look at, step by step.
     """
     from triage.ui.app import Console  # here: importing Textual takes longer than a command's help
 
@@ -37,6 +39,7 @@ def run_console(
         who=who,
         clock=clock,
         read_only=read_only,
+        tour=tour,
     )
     # Alerts are many objects in no cycle: Python would look through all of them again and again.
     gc.set_threshold(50_000, 50, 100)

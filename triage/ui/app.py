@@ -6,11 +6,13 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import apsw
+from textual.actions import ActionParseResult
 from textual.app import App
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.worker import Worker, get_current_worker
@@ -20,7 +22,7 @@ from triage.case.decide import Decisions
 from triage.config import settings_file
 from triage.errors import Problem
 from triage.text import clean
-from triage.ui import keymap, themes
+from triage.ui import keymap, keys, themes
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
 from triage.ui.printable import Printable
@@ -33,6 +35,7 @@ from triage.ui.screens.log_search import LogSearch, Question
 from triage.ui.screens.main import Main
 from triage.ui.signals import Ask, Hurry, OpenAlert, Pivoted, Refined, SearchLogs
 from triage.ui.subject import Readers
+from triage.ui.tour import Tour, TourStrip
 
 _POLL = 0.1  # seconds between two looks at the case
 _BREATH = 0.01  # seconds between two slices of what it held at first
@@ -43,6 +46,7 @@ class Console(App[None]):
     """The app; everything else lives in screens."""
 
     CSS_PATH = "console.tcss"
+    BINDINGS = keys.bindings("tour")
     ENABLE_COMMAND_PALETTE = False  # ours shows the key table
     TITLE = "triage"
 
@@ -64,6 +68,7 @@ class Console(App[None]):
         who: str,
         clock: Callable[[], int],
         read_only: bool = False,
+        tour: bool = False,
     ) -> None:
         self._themes = themes.ThemeFolder(themes_in)
         self._printable = Printable()
@@ -78,6 +83,7 @@ class Console(App[None]):
         self._wake = threading.Event()
         self.news: News | None = None
         self._main = Main(self.desk, roots)
+        self.tour = Tour() if tour else None
         self.keymap = keymap.load(settings_file())
 
     # Start and end --------------------------------------------------------------------------------
@@ -160,6 +166,41 @@ class Console(App[None]):
 
     def on_search_logs(self, message: SearchLogs) -> None:
         self.push_screen(LogSearch(self.desk, Question.of_value(message.field, message.value)))
+
+    # Tour -----------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The tour's keys do nothing where there is none."""
+        if action.startswith("tour_"):
+            return self.tour is not None and not self.tour.over
+        return super().check_action(action, parameters)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do an action; the tour goes on by some of them."""
+        done = await super().run_action(action, default_namespace, namespaces)
+        if self.tour is not None and isinstance(action, str) and self.tour.did(action):
+            self._show_tour()
+        return done
+
+    def action_tour_next(self) -> None:
+        """The next step."""
+        if self.tour is not None and self.tour.next():
+            self._show_tour()
+
+    def action_tour_end(self) -> None:
+        """No more of it."""
+        if self.tour is not None:
+            self.tour.over = True
+            self._show_tour()
+
+    def _show_tour(self) -> None:
+        for strip in self.screen.query(TourStrip):
+            strip.tell()
 
     # Themes ---------------------------------------------------------------------------------------
 

@@ -13,22 +13,27 @@ from textual.binding import Binding, BindingType
 # "filter": the filter while it is typed; "editor": the exception editor; "exceptions": the manager
 # of all exceptions; "rules": the table of rules; "matrix": that of ATT&CK; "dialog": any question;
 # "picker": one with a field to type in and a list; "pick": one that completes; "views": the saved
-# views. The words are what people call them.
+# views; "tour": wherever the tour goes. The words are what people call them.
 SCOPES = {
     "list": "the list", "rows": "the list", "drill": "an alert", "pane": "a page",
     "sheet": "a page", "found": "a search of the logs", "timeline": "the timeline",
     "board": "the risk board", "filter": "the filter", "editor": "the exception editor",
     "exceptions": "the exceptions", "rules": "the rules", "matrix": "the matrix",
     "dialog": "a question", "picker": "a question", "pick": "a question", "views": "saved views",
+    "tour": "the tour",
 }  # fmt: skip
 # The scopes that are in force at the same time, the one that takes a key first at the end.
 TOGETHER = (
-    ("list", "rows"), ("list", "pane"), ("filter",), ("drill", "pane"), ("sheet", "pane"),
-    ("sheet", "found", "pane"), ("sheet", "board", "pane"), ("sheet", "rules", "pane"),
-    ("sheet", "exceptions", "pane"), ("timeline", "pane"), ("matrix",), ("editor", "pane"),
+    ("tour", "list", "rows"), ("tour", "list", "pane"), ("filter",), ("tour", "drill", "pane"),
+    ("tour", "sheet", "pane"), ("tour", "sheet", "found", "pane"),
+    ("tour", "sheet", "board", "pane"), ("tour", "sheet", "rules", "pane"),
+    ("tour", "sheet", "exceptions", "pane"), ("tour", "timeline", "pane"), ("tour", "matrix"),
+    ("tour", "editor", "pane"),
     ("dialog", "pane"), ("dialog", "picker", "pick"), ("dialog", "views", "pane"),
 )  # fmt: skip
-_OF_APP = frozenset({"health", "risk", "theme"})  # the same wherever one is
+_OF_APP = frozenset(
+    {"health", "risk", "theme", "tour.next", "tour.end"}
+)  # the same wherever one is
 _FIRST = frozenset({"picker", "pick"})  # their keys go before those of the field that is typed in
 
 
@@ -276,6 +281,9 @@ ACTIONS: tuple[Action, ...] = (
            0, False),
     Action("views.delete", "d", "d", "Delete", "in the saved views: delete one", _FIND, ("views",),
            0, False),
+    Action("tour.next", "full_stop", ".", "Next step", "in the tour: the next step", _APP,
+           ("tour",)),
+    Action("tour.end", "semicolon", ";", "End tour", "in the tour: enough of it", _APP, ("tour",)),
     Action("help", "question_mark", "?", "Help", "the keys of this screen; twice: all keys", _APP,
            _SCREENS, 10, False),
     Action("palette", "ctrl+p,colon", "^p", "Palette", "find an action by its name", _APP,

@@ -9,6 +9,7 @@ from textual.screen import Screen, ScreenResultType
 from triage.ui import keymap, keys
 from triage.ui.bars import KeyBar
 from triage.ui.screens.palette import Palette
+from triage.ui.tour import Tour, TourStrip
 
 
 class KeyedScreen(Screen[ScreenResultType]):
@@ -19,6 +20,17 @@ class KeyedScreen(Screen[ScreenResultType]):
         ids = {one.binding.id or "" for one in self.active_bindings.values()}
         found = {name.partition(":")[0] for name in ids}
         return [scope for scope in keys.SCOPES if scope in found]
+
+    def on_screen_resume(self) -> None:
+        """Where a tour is made, its step stands over the keys of every screen."""
+        tour = getattr(self.app, "tour", None)
+        if isinstance(tour, Tour):
+            self.call_after_refresh(self._show_tour, tour)
+
+    async def _show_tour(self, tour: Tour) -> None:
+        if not self.query(TourStrip):
+            await self.mount(TourStrip(tour), before=self.query_one(KeyBar))
+        self.query_one(TourStrip).tell()
 
     async def do(self, method: str) -> None:
         """Do an action of the key table: the screen's own, else that of what has the focus."""
