@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -127,12 +128,21 @@ def flatten(doc: Doc, prefix: str = "") -> dict[str, Any]:
 def put(doc: Doc, name: str, value: Any) -> None:
     """Set field ``name`` of a nested document, making the objects on the way."""
     *path, last = _parts(name)
+    _made(doc, path)[last] = value
+
+
+def object_at(doc: Doc, name: str) -> Doc:
+    """The object ``name`` of a nested document; it is made, and those on the way to it."""
+    return _made(doc, _parts(name))
+
+
+def _made(doc: Doc, path: Sequence[str]) -> Doc:
     for part in path:
         child = doc.get(part)
         if child.__class__ is not dict:
             child = doc[part] = {}
         doc = child
-    doc[last] = value
+    return doc
 
 
 def nested(doc: Doc, key: str) -> Doc:

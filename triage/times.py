@@ -8,37 +8,49 @@ from functools import lru_cache
 
 SECOND = 1_000_000_000
 _UNITS = {"ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86400 * SECOND}
-_ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*"
-    r"(Z|z|UTC|[+-]\d\d:?\d\d|[+-]\d\d)?"
-)
+_ISO_MINUTE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)")
+_MINUTE_LENGTH = 16
+_ISO_REST = re.compile(r"(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*(Z|z|UTC|[+-]\d\d:?\d\d|[+-]\d\d)?")
+# What a clock may show that is up to a day ahead or behind, and still be written with four digits.
+_FIRST, _LAST = -62_135_510_400 * SECOND, 253_402_214_400 * SECOND  # 0001-01-02, 9999-12-31
 _DURATION = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
 
 
 @lru_cache(maxsize=4096)
-def _minute(year: int, month: int, day: int, hour: int, minute: int) -> int:
-    """Whole seconds from 1970 to the minute; days and minutes repeat, so this is remembered."""
-    moment = datetime(year, month, day, hour, minute, tzinfo=UTC)
+def _minute(text: str) -> int | None:
+    """Whole seconds from 1970 to a minute, None where it is none; many events share one, so this
+    is remembered."""
+    match = _ISO_MINUTE.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        year, month, day, hour, minute = map(int, match.groups())
+        moment = datetime(year, month, day, hour, minute, tzinfo=UTC)
+    except ValueError:
+        return None
     return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
 
 
 def parse(value: object) -> int | None:
     """Nanoseconds since 1970 of an ISO 8601 text (no zone means UTC) or of epoch milliseconds.
 
-    Fractions of one to nine digits are kept exactly. None where it is no instant.
+    Fractions of one to nine digits are kept exactly. None where it is no instant, or one that
+    :func:`iso` could not write: a record may claim any year.
     """
     if isinstance(value, int) and not isinstance(value, bool):
-        return value * 1_000_000
-    if not isinstance(value, str):
+        found: int | None = value * 1_000_000
+    else:
+        found = _parse(value) if isinstance(value, str) else None
+    return found if found is not None and _FIRST <= found < _LAST else None
+
+
+def _parse(value: str) -> int | None:
+    value = value.strip()
+    seconds = _minute(value[:_MINUTE_LENGTH])
+    rest = _ISO_REST.fullmatch(value, _MINUTE_LENGTH)
+    if seconds is None or rest is None:
         return None
-    match = _ISO.fullmatch(value.strip())
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
-    try:
-        seconds = _minute(int(year), int(month), int(day), int(hour), int(minute))
-    except ValueError:
-        return None
+    second, fraction, zone = rest.groups()
     seconds += int(second or 0)
     if zone and zone not in ("Z", "z", "UTC"):
         sign = -1 if zone[0] == "-" else 1
@@ -55,10 +67,11 @@ def iso(nanoseconds: int) -> str:
     """ISO 8601 in UTC, ``2026-08-21T12:04:31.123Z``: 3, 6 or 9 digits, as few as are exact."""
     seconds, fraction = divmod(nanoseconds, SECOND)
     stamp = _stamp(seconds)
-    digits = f"{fraction:09d}"
-    while len(digits) > 3 and digits.endswith("000"):
-        digits = digits[:-3]
-    return f"{stamp}.{digits}Z"
+    if fraction % 1_000_000 == 0:
+        return f"{stamp}.{fraction // 1_000_000:03d}Z"
+    if fraction % 1_000 == 0:
+        return f"{stamp}.{fraction // 1_000:06d}Z"
+    return f"{stamp}.{fraction:09d}Z"
 
 
 def duration(text: str) -> int | None:

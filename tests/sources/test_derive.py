@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from triage.sources.derive import arguments, community_id, domain_parts
 
@@ -27,6 +29,36 @@ from triage.sources.derive import arguments, community_id, domain_parts
 )
 def test_a_command_line_is_cut_as_windows_cuts_it(line: str, words: list[str]) -> None:
     assert arguments(line) == words
+
+
+@given(st.text(alphabet='ab\\" \t', max_size=30))
+def test_a_command_line_is_cut_as_one_character_after_the_other(line: str) -> None:
+    words: list[str] = []
+    word: str | None = None
+    quoted, backslashes = False, 0
+    rest = list(line)
+    while rest:
+        char = rest.pop(0)
+        if char == "\\":
+            backslashes += 1
+            continue
+        literal = "\\" * (backslashes // 2 if char == '"' else backslashes)
+        escaped, backslashes = char == '"' and backslashes % 2 == 1, 0
+        if literal or escaped:
+            word = (word or "") + literal
+        if escaped or (char not in '" \t') or (quoted and char != '"'):
+            word = (word or "") + char
+        elif char == '"':
+            word = word or ""
+            if quoted and rest[:1] == ['"']:
+                word += rest.pop(0)
+            quoted = not quoted
+        elif word is not None:
+            words.append(word)
+            word = None
+    if backslashes:
+        word = (word or "") + "\\" * backslashes
+    assert arguments(line) == words + ([word] if word is not None else [])
 
 
 def test_cutting_a_command_line_takes_linear_time() -> None:

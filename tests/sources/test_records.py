@@ -226,6 +226,26 @@ def test_any_bytes_decode_or_say_why(format: str, record: bytes) -> None:
     assert _outcome(format, record) != ""
 
 
+@pytest.mark.parametrize(
+    "stamp", ["9999-12-31T23:59:59-01:00", "9999-12-31 23:59:99", "0001-01-01T00:00:00+05:00"]
+)
+def test_a_time_before_or_beyond_all_years_stops_no_record(stamp: str) -> None:
+    system = {
+        "Provider": {"#attributes": {"Name": "Microsoft-Windows-Sysmon"}},
+        "EventID": 1,
+        "TimeCreated": {"#attributes": {"SystemTime": stamp}},
+    }
+    event = {"Event": {"System": system, "EventData": {"UtcTime": stamp, "Image": "C:\\a.exe"}}}
+    doc = decode("evtx-json", orjson.dumps(event))
+    assert doc is not None
+    assert lookup(doc, "process.name") == "a.exe"
+    assert order_of(doc, "x", 0) is None
+    record = {"Id": 1, "Message": "", "TimeCreated": "/Date(999999999999999)/"}
+    doc = decode("json", orjson.dumps(record))
+    assert doc is not None
+    assert order_of(doc, "x", 0) is None
+
+
 _KEYS = [
     "Event", "System", "EventData", "EventID", "Provider", "Data", "winlog", "event", "host",
     "process", "@timestamp", "log_name", "event_id", "user", "event_data", "provider_name",

@@ -173,9 +173,8 @@ def _merge(doc: Doc, ours: Doc) -> None:
 
 
 def _map(doc: Doc, known: Channel | None, code: str, data: dict[str, str]) -> None:
-    kept: dict[str, Any] = dict(data)
+    kept = (known.mapper if known is not None else _as_it_is)(doc, code, data)
     if known is not None:
-        kept = known.mapper(doc, code, data)
         event = doc["event"]
         event.setdefault("module", known.module)
         if known.dataset:

@@ -10,7 +10,9 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 _IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
-_PLAIN, _QUOTED = re.compile(r'[^\\" \t]+'), re.compile(r'[^\\"]+')  # what stands for itself
+# What stands for itself: backslashes, too, but for those before a quote.
+_PLAIN = re.compile(r'(?:[^\\" \t]++|\\++(?!"))++')
+_QUOTED = re.compile(r'(?:[^\\"]++|\\++(?!"))++')
 _MAX_NAME = 254  # characters of a domain name, with its last dot
 
 # Suffixes of several labels under which anybody may register: countries' own, then those of hosters
@@ -53,19 +55,15 @@ def arguments(command_line: str) -> list[str]:
             at = plain.end()
             continue
         char = command_line[at]
-        if char == "\\":
-            run = at
-            while at < end and command_line[at] == "\\":
-                at += 1
-            count = at - run
+        if char == "\\":  # some of them, and behind them a quote
+            quote = command_line.index('"', at)
+            count = quote - at
+            word.append("\\" * (count // 2))
             started = True
-            if at < end and command_line[at] == '"':
-                word.append("\\" * (count // 2))
-                if count % 2:
-                    word.append('"')
-                    at += 1
-            else:
-                word.append("\\" * count)
+            at = quote
+            if count % 2:
+                word.append('"')
+                at += 1
             continue
         if char == '"':
             started = True
@@ -97,14 +95,18 @@ def file_of(path: str) -> dict[str, str]:
     return file
 
 
-@lru_cache(maxsize=4096)  # the same addresses come again and again
 def is_ip(text: str) -> bool:
     """Whether a text is an IP address."""
+    return _packed(text) is not None
+
+
+@lru_cache(maxsize=4096)  # the same addresses come again and again
+def _packed(text: str) -> bytes | None:
+    """An IP address in network order; None where it is none."""
     try:
-        ip_address(text)
+        return ip_address(text).packed
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def address(text: str) -> str:
@@ -148,16 +150,13 @@ def community_id(
     in network order, the smaller end point first, so that both directions share one id.
     """
     protocol = _IP_PROTOCOLS.get(transport.lower())
-    if protocol is None:
+    one, two = _packed(source), _packed(destination)
+    if protocol is None or one is None or two is None or len(one) != len(two):
         return None
+    low, high = sorted(((one, source_port), (two, destination_port)))
     try:
-        one = (ip_address(source).packed, source_port)
-        two = (ip_address(destination).packed, destination_port)
-        if len(one[0]) != len(two[0]):
-            return None
-        low, high = sorted((one, two))
-        body = struct.pack(">H", 0) + low[0] + high[0] + struct.pack(">BB", protocol, 0)
-        body += struct.pack(">HH", low[1], high[1])
-    except (ValueError, struct.error):
+        ports = struct.pack(">HH", low[1], high[1])
+    except struct.error:
         return None
+    body = b"\x00\x00" + low[0] + high[0] + bytes((protocol, 0)) + ports
     return "1:" + base64.b64encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()

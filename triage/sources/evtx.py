@@ -149,9 +149,9 @@ def from_json(doc: Doc) -> WinEvent:
         record_id=text(system.get("EventRecordID")),
         level=text(system.get("Level")),
         keywords=text(system.get("Keywords")),
-        version=number(text(system.get("Version"))),
-        pid=number(text(execution.get("ProcessID"))),
-        tid=number(text(execution.get("ThreadID"))),
+        version=number(system.get("Version")),
+        pid=number(execution.get("ProcessID")),
+        tid=number(execution.get("ThreadID")),
         user_sid=text(_attributes(system, "Security").get("UserID")),
         data=event_data(data_pairs(event.get("EventData"))),
         user_data=user_data(event.get("UserData")),
@@ -174,10 +174,10 @@ def data_pairs(node: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(node, dict):
         return
     for name, value in node.items():
-        if name[:1] in "#@" or name.endswith("_attributes"):
-            continue
         if name != "Data":
-            yield name, value
+            plain = name.isalnum()  # as nearly all are; quicker to ask
+            if plain or (name[:1] not in "#@" and not name.endswith("_attributes")):
+                yield name, value
             continue
         if isinstance(value, dict) and isinstance(value.get("#text"), list):
             value = value["#text"]

@@ -65,7 +65,8 @@ def _time(given: Any, utc: str) -> str:
     value = text(_value(given))
     date = _DATE.fullmatch(value)
     if date is not None:
-        return times.iso(int(date[1]) * 1_000_000)
+        instant = times.parse(int(date[1]))
+        return times.iso(instant) if instant is not None else ""
     if value and value[:1].isdigit() and times.parse(value) is not None and "T" in value:
         return value
     return clock.utc(value, utc)

@@ -7,10 +7,11 @@ the values are those of the Windows integration 1.24.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from triage import times
-from triage.fields import Doc, nested, put
+from triage.fields import Doc, nested, object_at, put
 from triage.sources.derive import arguments, community_id, domain_parts, file_of, is_ip
 
 PROVIDER = "Microsoft-Windows-Sysmon"
@@ -51,8 +52,41 @@ _EVENTS: dict[str, tuple[list[str], list[str], str]] = {
     "255": (["process"], ["error"], "Error"),
 }
 
-# Renamed: these leave winlog.event_data.
-_RENAMED: dict[str, str] = {
+
+class _Way(NamedTuple):
+    """Where a value of the event data goes."""
+
+    holder: str  # dotted name of the object, "" for the document itself
+    name: str
+    read: Callable[[str], Any] | None  # makes a value of the text, None of one that is none
+    stays: bool  # in winlog.event_data too
+
+
+def _ways(
+    paths: dict[str, str], read: Callable[[str], Any] | None = None, stays: bool = False
+) -> dict[str, _Way]:
+    parted = {name: path.rpartition(".") for name, path in paths.items()}
+    return {name: _Way(holder, last, read, stays) for name, (holder, _, last) in parted.items()}
+
+
+def _number(value: str) -> int | None:
+    return int(value) if value.isdecimal() and len(value) < 19 else None
+
+
+def _address(value: str) -> str | None:
+    return value if is_ip(value) else None
+
+
+def _boolean(value: str) -> bool | None:
+    return _BOOLEANS.get(value.lower())
+
+
+def _true(value: str) -> bool | None:
+    return _boolean(value) or None
+
+
+_BOOLEANS = {"true": True, "false": False}
+_RENAMED = {
     "ProcessGuid": "process.entity_id",
     "SourceProcessGuid": "process.entity_id",
     "SourceProcessGUID": "process.entity_id",
@@ -75,7 +109,7 @@ _RENAMED: dict[str, str] = {
     "RuleName": "rule.name",
     "TargetProcessGuid": "winlog.event_data.TargetProcessGUID",
 }
-_NUMBERS: dict[str, str] = {
+_NUMBERS = {
     "ProcessId": "process.pid",
     "SourceProcessId": "process.pid",
     "SourceThreadId": "process.thread.id",
@@ -84,18 +118,42 @@ _NUMBERS: dict[str, str] = {
     "DestinationPort": "destination.port",
 }
 _ADDRESSES = {"SourceIp": "source.ip", "DestinationIp": "destination.ip"}
-_BOOLEANS = {"Archived": "sysmon.file.archived", "IsExecutable": "sysmon.file.is_executable"}
-# Copied: these stay in winlog.event_data too. For an image load they describe the image.
-_PE = {
-    "Company": "pe.company",
-    "Description": "pe.description",
-    "FileVersion": "pe.file_version",
-    "Product": "pe.product",
+_FLAGS = {"Archived": "sysmon.file.archived", "IsExecutable": "sysmon.file.is_executable"}
+_SIGNATURE = {
+    "Signature": "file.code_signature.subject_name",
+    "SignatureStatus": "file.code_signature.status",
+}
+
+
+def _described(owner: str) -> dict[str, _Way]:
+    """Of the program that runs, or of the image that it loads."""
+    pe = {
+        "Company": f"{owner}.pe.company",
+        "Description": f"{owner}.pe.description",
+        "FileVersion": f"{owner}.pe.file_version",
+        "Product": f"{owner}.pe.product",
+    }
+    return _ways(pe, stays=True) | _ways({"OriginalFileName": f"{owner}.pe.original_file_name"})
+
+
+_WAYS = {
+    **_ways(_RENAMED),
+    **_ways(_NUMBERS, _number),
+    **_ways(_ADDRESSES, _address),
+    **_ways(_FLAGS, _boolean),
+    **_ways(_SIGNATURE, stays=True),
+    **_ways({"Signed": "file.code_signature.signed"}, _true, stays=True),
+    **_described("process"),
+}
+_WAYS_OF_CODE = {
+    "7": _WAYS | _described("file"),
+    "25": _WAYS | _ways({"Type": "message"}),
+    "255": _WAYS | _ways({"ID": "error.code"}),
 }
 _USED_UP = frozenset({
     "UtcTime", "User", "Hash", "Hashes", "TargetObject", "Details", "Initiated",
-    "SourceIsIpv6", "DestinationIsIpv6", "QueryStatus", "QueryResults", "OriginalFileName",
-    "DestinationPortName", "SourcePortName",
+    "SourceIsIpv6", "DestinationIsIpv6", "QueryStatus", "QueryResults", "DestinationPortName",
+    "SourcePortName",
 })  # fmt: skip
 _HASH_OF_PROCESS = frozenset({"1", "23", "24", "25", "26"})
 _HASH_OF_FILE = frozenset({"6", "7", "15", "29"})
@@ -167,32 +225,11 @@ def map_fields(doc: Doc, code: str, data: dict[str, str]) -> dict[str, Any]:
     occurred = times.parse(data.get("UtcTime"))
     if occurred is not None:
         doc["@timestamp"] = times.iso(occurred)
-    left: dict[str, Any] = {}
-    for name, value in data.items():
-        if (path := _RENAMED.get(name)) is not None:
-            if name == "TargetProcessGuid":
-                left["TargetProcessGUID"] = value
-            else:
-                put(doc, path, value)
-        elif (path := _NUMBERS.get(name)) is not None:
-            if value.isdecimal() and len(value) < 19:
-                put(doc, path, int(value))
-        elif (path := _ADDRESSES.get(name)) is not None:
-            if is_ip(value):
-                put(doc, path, value)
-        elif (path := _BOOLEANS.get(name)) is not None:
-            if value.lower() in ("true", "false"):
-                put(doc, path, value.lower() == "true")
-        elif name == "ID" and code == "255":
-            put(doc, "error.code", value)
-        elif name == "Type" and code == "25":
-            doc["message"] = value
-        elif name not in _USED_UP:
-            left[name] = value
+    left = _distribute(doc, data, _WAYS_OF_CODE.get(code, _WAYS))
     related: dict[str, list[str]] = {"user": [], "ip": [], "hosts": [], "hash": []}
     _user(doc, data, related)
-    _process(doc, data, code)
-    _file(doc, data)
+    _process(doc)
+    _file(doc)
     _hashes(doc, data, code, related)
     if code in _REGISTRY and "TargetObject" in data:
         doc["registry"] = _registry(data["TargetObject"], data.get("Details"))
@@ -204,6 +241,29 @@ def map_fields(doc: Doc, code: str, data: dict[str, str]) -> dict[str, Any]:
     found = {name: list(dict.fromkeys(values)) for name, values in related.items() if values}
     if found:
         doc["related"] = found
+    return left
+
+
+def _distribute(doc: Doc, data: dict[str, str], ways: dict[str, _Way]) -> dict[str, Any]:
+    """Put the values that have a way where it leads; what is left of the event data."""
+    left: dict[str, Any] = {}
+    holders: dict[str, Doc] = {"": doc, "winlog.event_data": left}
+    for name, value in data.items():
+        way = ways.get(name)
+        if way is None:
+            if name not in _USED_UP:
+                left[name] = value
+            continue
+        path, last, read, stays = way
+        if stays:
+            left[name] = value
+        found = value if read is None else read(value)
+        if found is None:
+            continue
+        holder = holders.get(path)
+        if holder is None:
+            holder = holders[path] = object_at(doc, path)
+        holder[last] = found
     return left
 
 
@@ -230,13 +290,7 @@ def _user(doc: Doc, data: dict[str, str], related: dict[str, list[str]]) -> None
         doc["user"] = user
 
 
-def _process(doc: Doc, data: dict[str, str], code: str) -> None:
-    described = "file" if code == "7" else "process"
-    for name, path in _PE.items():
-        if name in data:
-            put(doc, f"{described}.{path}", data[name])
-    if "OriginalFileName" in data:
-        put(doc, f"{described}.pe.original_file_name", data["OriginalFileName"])
+def _process(doc: Doc) -> None:
     process = doc.get("process")
     if process is None:
         return
@@ -251,18 +305,13 @@ def _process(doc: Doc, data: dict[str, str], code: str) -> None:
             one["args_count"] = len(one["args"])
 
 
-def _file(doc: Doc, data: dict[str, str]) -> None:
-    if "Signature" in data:
-        put(doc, "file.code_signature.subject_name", data["Signature"])
-    if data.get("Signed", "").lower() == "true":
-        put(doc, "file.code_signature.signed", True)
-    if "SignatureStatus" in data:
-        put(doc, "file.code_signature.status", data["SignatureStatus"])
-        if data["SignatureStatus"] == "Valid":
-            put(doc, "file.code_signature.valid", True)
+def _file(doc: Doc) -> None:
     file = doc.get("file")
     if file is None:
         return
+    signature = file.get("code_signature")
+    if signature is not None and signature.get("status") == "Valid":
+        signature["valid"] = True
     if len(path := file.get("path", "")) > 1:
         file.update(file_of(path))
 
@@ -272,6 +321,7 @@ def _hashes(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[s
     if listed is None:
         return
     owner = "process" if code in _HASH_OF_PROCESS else "file" if code in _HASH_OF_FILE else ""
+    hashes: Doc = {}
     for part in listed.lower().split(","):
         kind, _, digest = part.strip().partition("=")
         if not digest or not digest.strip("0"):
@@ -280,7 +330,9 @@ def _hashes(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[s
         if owner and kind == "imphash":
             put(doc, f"{owner}.pe.imphash", digest)
         elif owner and kind in _HASHES:
-            put(doc, f"{owner}.hash.{kind}", digest)
+            hashes[kind] = digest
+    if hashes:
+        put(doc, f"{owner}.hash", hashes)
 
 
 def _registry(path: str, details: str | None) -> Doc:
@@ -315,10 +367,10 @@ def _network(doc: Doc, data: dict[str, str], code: str, related: dict[str, list[
     if port_name:
         put(doc, "network.protocol", port_name)
     initiated = data.get("Initiated", "").lower()
-    if initiated in ("true", "false"):
+    if initiated in _BOOLEANS:
         put(doc, "network.direction", "egress" if initiated == "true" else "ingress")
     ipv6 = data.get("SourceIsIpv6", "").lower()
-    if ipv6 in ("true", "false"):
+    if ipv6 in _BOOLEANS:
         put(doc, "network.type", "ipv6" if ipv6 == "true" else "ipv4")
     source, destination = doc.get("source", {}), doc.get("destination", {})
     related["ip"] += [end["ip"] for end in (source, destination) if "ip" in end]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
+_GUID_LENGTHS = (36, 38)  # without and with braces
 _GUIDS = ("Guid", "GUID")  # how the names of values end that are GUIDs
 _AUDIT_FAILURE, _AUDIT_SUCCESS = 1 << 52, 1 << 53
 
@@ -44,6 +46,11 @@ def guid(value: str) -> str:
     The tools differ in both (evtx_dump: upper case, bare; EvtxECmd: lower case, bare), and ids
     must be equal for a sequence to join.
     """
+    return _guid(value) if len(value) in _GUID_LENGTHS else value
+
+
+@lru_cache(maxsize=4096)  # the same processes come again and again
+def _guid(value: str) -> str:
     match = _GUID.fullmatch(value)
     return "{" + match[1].lower() + "}" if match else value
 
@@ -64,9 +71,9 @@ def text(value: Any) -> str:
 
 
 def number(value: Any) -> int | None:
-    """A whole number from decimal or 0x text, or from a number; None where it is none, or none of
-    64 bits."""
-    found = _whole(value)
+    """A whole number from decimal or 0x text, from a number, or from what holds either; None where
+    it is none, or none of 64 bits."""
+    found = value if value.__class__ is int else _whole(text(value))
     return found if found is not None and -(1 << 63) <= found < 1 << 63 else None
 
 
