@@ -367,7 +367,8 @@ class AlertList(RoleView, can_focus=True):
         if group is not None and not alert_id:
             groups = self.store.groups
             opened = groups is not None and groups.is_open(group.key)
-            return group_parts(group, width, self._pattern, opened, self._marks(group))
+            marks, counts = self._marks(group), self.store.counts
+            return group_parts(group, width, self._pattern, opened, marks, counts)
         row = self.store.get(alert_id)
         if row is None:
             return []

@@ -9,10 +9,12 @@ from triage.text import clean
 from triage.ui.format import SEVERITY_LETTER, fit, moment, short_host, state_role, state_word
 from triage.ui.grouping import Group
 from triage.ui.lines import Part
+from triage.ui.store import Counts
 
 _STATE_WIDTH = 8  # "● closed"
 _SPARK = 8  # cells of a sparkline
-_LEAST = 24  # cells for what a group is about, before anything else of it is left out
+_LEAST = 32  # cells for what a group is about, before anything else of it is left out
+_LEAST_NAME = 22  # cells for a rule's name, before the user of an alert is left out
 _SPLIT = (("○", 0, "open"), ("◐", 1, "ack"), ("●", 2, "closed"))
 
 
@@ -24,8 +26,10 @@ def alert_parts(
     ``pattern`` writes its time; ``count_width`` is the column of counts, 0 for none.
     """
     time = moment(row.time).strftime(pattern)
-    host_width, user_width = (20, 18) if width >= 100 else (12, 10) if width >= 66 else (12, 0)
+    host_width, user_width = (20, 18) if width >= 100 else (12, 10)
     fixed = 3 + len(time) + 1 + 1 + host_width + 1 + count_width + _STATE_WIDTH
+    if width - fixed - user_width - 1 < _LEAST_NAME:
+        user_width = 0
     fixed += user_width + 1 if user_width else 0
     closed = row.status == "closed"
     text_role = "dim" if closed or row.superseded else ""
@@ -55,18 +59,23 @@ def alert_parts(
     return parts
 
 
-def group_parts(group: Group, width: int, pattern: str, opened: bool, mark: str) -> list[Part]:
+def group_parts(
+    group: Group, width: int, pattern: str, opened: bool, mark: str, all_of: Counts
+) -> list[Part]:
     """A group in ``width`` cells: severity, what it is about, how many, how many of them open,
     acknowledged and closed, first and last time, and between these when they arrived.
 
+    ``all_of`` counts what all groups hold, so that their columns are no wider than they must be.
     Where room is short the sparkline goes first, then the first time.
     """
     pattern = pattern.replace(":%S", "")
     first, last = (moment(at).strftime(pattern) for at in (group.times[0], group.times[-1]))
     counts = [group.states.get(name, 0) for name in ("open", "acknowledged", "closed")]
-    split_width = 18 if width >= 100 else 12
     split = [(f"{sign}{_short(counts[at])} ", role) for sign, at, role in _SPLIT if counts[at]]
-    room = width - 5 - 7 - split_width - len(last)
+    most = (all_of.open, all_of.acknowledged, all_of.closed + all_of.false_positive)
+    split_width = sum(len(_short(one)) + 2 for one in most if one)
+    count_width = max(3, len(_short(sum(most))))
+    room = width - 5 - count_width - 1 - split_width - len(last)
     with_first = room - len(first) - 1 >= _LEAST
     room -= len(first) + 1 if with_first else 0
     with_spark = with_first and room - _SPARK >= _LEAST
@@ -79,7 +88,7 @@ def group_parts(group: Group, width: int, pattern: str, opened: bool, mark: str)
         (SEVERITY_LETTER.get(group.severity, "?") + " ", "dim" if done else group.severity),
         (about, "dim" if done else ""),
         (detail + " ", "dim"),
-        (f"{_short(len(group)):>6} ", "dim" if done else "title"),
+        (f"{_short(len(group)):>{count_width}} ", "dim" if done else "title"),
         *split,
         (" " * max(0, split_width - sum(len(text) for text, _ in split)), ""),
     ]

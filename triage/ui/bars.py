@@ -142,11 +142,9 @@ def status_segments(
     ``rules`` are the loaded ones and, of those and the unreadable ones, the broken; ``troubles``
     are what is wrong while it runs: they take the place of "live".
     """
-    names = ", ".join(clean(PurePath(path).name or path, 24) for path in watched[:3])
-    if len(watched) > 3:
-        names += f" +{len(watched) - 3}"
+    names = _in_short([PurePath(path).name or path for path in watched], 24, 24)
     found = [Segment((("triage", "title"), (f" {names}" if names else "", "")))]
-    wrong = "" if engine_word else _in_short(troubles)
+    wrong = "" if engine_word else _in_short(troubles, _WRONG_WIDTH, 48)
     if wrong and engine.state == "live":
         found.append(Segment(((f"▲ {wrong}", "warn"),)))
     else:
@@ -179,14 +177,15 @@ def status_segments(
     return found
 
 
-def _in_short(troubles: Sequence[str]) -> str:
-    """As many troubles as fit, the first of them in any case, and how many more there are."""
-    shown = [clean(one, 48) for one in troubles[:1]]
-    for one in troubles[1:]:
-        if len(", ".join((*shown, one))) > _WRONG_WIDTH:
+def _in_short(texts: Sequence[str], width: int, alone: int) -> str:
+    """As many of the texts as fit into ``width`` cells, and how many more there are; the first is
+    there in any case, in at most ``alone`` cells."""
+    shown = [clean(one, alone) for one in texts[:1]]
+    for one in texts[1:]:
+        if len(", ".join((*shown, one))) > width:
             break
         shown.append(clean(one))
-    more = len(troubles) - len(shown)
+    more = len(texts) - len(shown)
     return ", ".join(shown) + (f" +{more}" if more else "")
 
 
@@ -228,21 +227,27 @@ class TabBar(RoleView):
 
     def render_line(self, y: int) -> Strip:
         width = self.content_region.width
+        gap = " " * self._gap
         parts: list[Part] = []
         for place, name in enumerate(self._names):
-            active = place == self._active
-            if y == 0:
-                parts += [(name, "title" if active else "dim"), ("  ", "")]
-            else:
-                parts += [("━" * len(name), "accent" if active else "dim"), ("━━", "dim")]
+            role = "dim" if place != self._active else "accent" if y else "title"
+            text = "━" * len(name) if y else name
+            parts += [("━" * len(gap) if y else gap, "dim")] if place else []
+            parts.append((text, role))
         if y:
             used = sum(len(text) for text, _ in parts)
             parts.append(("━" * max(0, width - used), "dim"))
         return self.strip(parts, width, Style(), self.rich_style)
 
+    @property
+    def _gap(self) -> int:
+        """Cells between two names: two, or one where room is short."""
+        wide = sum(map(len, self._names)) + 2 * (len(self._names) - 1)
+        return 2 if wide <= self.content_region.width else 1
+
     def on_click(self, event: events.Click) -> None:
         start = self.gutter.left
         for place, name in enumerate(self._names):
-            if start <= event.x < start + len(name) + 2:
+            if start <= event.x < start + len(name) + self._gap:
                 self.post_message(self.Picked(place))
-            start += len(name) + 2
+            start += len(name) + self._gap
