@@ -20,8 +20,8 @@ import apsw
 from triage.case.lock import holder
 from triage.case.read import CaseReader
 from triage.case.schema import VERSION
-from triage.sources.follow import MAX_OPEN
 from triage.sources.hints import Hints
+from triage.sources.opened import MAX_OPEN
 from triage.times import SECOND
 
 MIN_PYTHON = (3, 11)

@@ -14,8 +14,8 @@ import pytest
 
 from tests.sources.following import Watch, append, line, lines, texts
 from triage.sources import BLOCK_BYTES, Follower, hints
-from triage.sources.follow import MAX_OPEN
 from triage.sources.mounts import file_systems
+from triage.sources.opened import MAX_OPEN
 
 
 def test_f18_symlinked_file_is_followed_once_and_its_switch_noticed(

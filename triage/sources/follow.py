@@ -9,35 +9,28 @@ inode 0: no file will be taken for it again; what may have been lost is told in 
 from __future__ import annotations
 
 import os
-import stat
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from triage.failpoints import fail_point
+from triage.sources import notices
 from triage.sources.block import Block, Position
 from triage.sources.detect import HEAD_BYTES
-from triage.sources.generation import (
-    ChangedError,
-    Generation,
-    Key,
-    fresh_id,
-    head_hash,
-    holds_rest,
-)
+from triage.sources.generation import ChangedError, Generation, Key
 from triage.sources.hints import Hints
+from triage.sources.known import Known
+from triage.sources.opened import OpenFiles
 from triage.sources.packed import SPOOL
-from triage.sources.scan import Found, check_roots, is_left_alone, unpack, walk
+from triage.sources.scan import Found, Growing, check_roots, is_left_alone, lies_under, unpack, walk
 
-MAX_OPEN = 256  # files held open at once
 _MISSES = 3  # scans after which a file that no path leads to is gone
 _QUIET = 5.0  # seconds after which a file that was renamed is taken to be complete
 _EAGER = 0.05  # seconds between two looks, however many notices there are
 _MANY = 5000  # files from which on the folders are listed less often
 _GONE_SHOWN = 100
-_KNOWN_AGAIN = 64  # first bytes that must be equal for a packed log to be one that was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +75,14 @@ class Follower:
         self._looked: float | None = None
         self._files: dict[Key, Generation] = {}
         self._queue: deque[Generation] = deque()
-        self._open: OrderedDict[Key, int] = OrderedDict()
+        self._opened = OpenFiles()
+        self._known = Known((positions or {}).values(), self._files, self._opened)
         self._notices: deque[Block] = deque()
         self._gone: deque[SourceState] = deque(maxlen=_GONE_SHOWN)
         self._problems: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
         self._hints = Hints(self._roots)
-        self._unfinished: dict[str, tuple[tuple[int, int], float]] = {}
-        # To know a log again that was packed after its rotation, also when it has ended since.
-        self._heads = {p.generation: p for p in (positions or {}).values() if _marked(p)}
-        # Those and the live ones by first bytes, made anew with every listing that needs it.
-        self._begins: dict[tuple[bool, int], dict[str, list[Position]]] | None = None
-        self._committed: dict[Key, list[Position]] = {}
-        for position in (positions or {}).values():
-            if position.inode:
-                self._committed.setdefault((position.device, position.inode), []).append(position)
+        self._growing = Growing(0.0 if once else _QUIET, clock)
 
     # What the engine calls
 
@@ -128,8 +114,8 @@ class Follower:
     def sources(self) -> list[SourceState]:
         """The state of every file, sorted by path; those that are gone come last."""
         states = [
-            SourceState(g.path, g.format, _state(g), g.offset, g.size, g.records, g.reason)
-            for g in self._files.values()
+            _state(generation, _doing(generation), generation.reason)
+            for generation in self._files.values()
         ]
         states += [
             SourceState(path, "", state, 0, 0, 0, reason)
@@ -156,9 +142,7 @@ class Follower:
         self._hints.close()
         for generation in self._files.values():
             generation.suspend()
-        for fd in self._open.values():
-            os.close(fd)
-        self._open.clear()
+        self._opened.close_all()
 
     # Looking
 
@@ -173,17 +157,20 @@ class Follower:
         first = self._looked is None
         self._looked = now
         listing = walk(self._roots, self._skip)
-        unpack(listing, SPOOL, self._may_be_written)
+        unpack(listing, SPOOL, self._growing.may_be_written)
         self._problems, self._skipped = listing.problems, listing.skipped
-        self._begins = None
+        self._known.listed()
         for key in [key for key in self._files if key not in listing.files]:
-            if not self._out_of_sight(self._files[key].path):
+            if not listing.may_hold(self._files[key].path):
                 self._missed(self._files[key])
-        for key, found in self._in_turn(listing.files):
+        files: Iterable[tuple[Key, Found]] = listing.files.items()
+        if self._newest_first:
+            files = sorted(files, key=lambda one: one[1].mtime)  # each goes before the last
+        for key, found in files:
             known = self._files.get(key)
             if known is not None and known.file != found.file:
                 # Unpacked anew, or another log now has the inode of what was an archive.
-                gap = "" if known.path in found.paths else self._unread(known, "was replaced")
+                gap = "" if known.path in found.paths else notices.unread(known, "was replaced")
                 self._end(known, gap)
                 known = None
             if known is None:
@@ -222,26 +209,6 @@ class Follower:
                 self._enqueue(known)
         return False
 
-    def _in_turn(self, files: dict[Key, Found]) -> Iterable[tuple[Key, Found]]:
-        """The files in the order in which they are queued."""
-        if not self._newest_first:
-            return files.items()
-        return sorted(files.items(), key=lambda one: one[1].mtime)  # each goes before the last
-
-    def _may_be_written(self, path: str) -> bool:
-        """Whether an archive was written so lately that its end may be yet to come."""
-        if self._once:
-            return False
-        try:
-            status = os.stat(path)
-        except OSError:
-            return False
-        state = (status.st_size, status.st_mtime_ns)
-        known = self._unfinished.get(path)
-        if known is None or known[0] != state:
-            known = self._unfinished[path] = (state, self._clock())
-        return self._clock() - known[1] < _QUIET
-
     def _enqueue(self, generation: Generation) -> None:
         if generation.queued:
             return
@@ -259,7 +226,7 @@ class Follower:
             known.renamed = True
             known.changed_at = self._clock()
             if known.offset:
-                self._notices.append(_empty(known.position(), ""))  # to be read back there
+                self._notices.append(notices.empty(known.position()))  # to be read back there
         if known.seen == (found.size, found.mtime):
             # A rotated file gets no more lines; one without a line end is complete all the same.
             quiet = self._clock() - known.changed_at
@@ -276,22 +243,14 @@ class Follower:
             known.format = ""
         self._enqueue(known)
 
-    def _out_of_sight(self, path: str) -> bool:
-        """Whether a file may be there all the same: it, or its folder, could not be looked at."""
-        while path not in self._problems:
-            path, before = os.path.dirname(path), path
-            if path == before:
-                return False
-        return True
-
     def _missed(self, known: Generation) -> None:
         known.misses += 1
-        fd = self._open.get(known.key)
+        fd = self._opened.held(known)
         removed = fd is not None and os.fstat(fd).st_nlink == 0
         if removed or known.misses >= _MISSES:
             known.finished = True
             if fd is None:
-                self._end(known, self._unread(known, "is gone"))
+                self._end(known, notices.unread(known, "is gone"))
             else:
                 self._enqueue(known)
 
@@ -301,7 +260,7 @@ class Follower:
         if self._files.get(generation.key) is not generation:
             return None, False
         try:
-            fd = self._fd(generation)
+            fd = self._opened.fd(generation)
             if fd is None:
                 generation.seen = None  # another file lies there now; the next listing tells
                 return None, False
@@ -313,7 +272,7 @@ class Follower:
         except ChangedError:
             return self._changed(generation), True
         except OSError as error:
-            self._close(generation)
+            self._opened.close(generation)
             generation.state, generation.reason = "unreadable", error.strerror or str(error)
             generation.seen = None
             return None, False
@@ -324,111 +283,19 @@ class Follower:
             return None, False
         return block, more
 
-    def _fd(self, generation: Generation) -> int | None:
-        """The open file of a generation; None where its path leads elsewhere by now."""
-        key = generation.key
-        if key in self._open:
-            self._open.move_to_end(key)
-            return self._open[key]
-        try:
-            path = generation.file or generation.path
-            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        status = os.fstat(fd)
-        moved = not generation.file and (status.st_dev, status.st_ino) != key
-        if moved or not stat.S_ISREG(status.st_mode):
-            os.close(fd)
-            return None
-        while len(self._open) >= MAX_OPEN:
-            oldest, other = self._open.popitem(last=False)
-            if oldest in self._files:
-                self._files[oldest].suspend()
-            os.close(other)
-        self._open[key] = fd
-        return fd
-
-    def _close(self, generation: Generation) -> None:
-        generation.suspend()
-        fd = self._open.pop(generation.key, None)
-        if fd is not None:
-            os.close(fd)
-
     # Generations
 
     def _adopt(self, generation: Generation) -> None:
-        """Go on where an earlier run stopped, if the file is the one that it read."""
-        candidates = self._committed.get(generation.key, [])
-        if generation.file:
-            candidates = [*self._alike(generation), *candidates]
-        if not candidates:
-            generation.adopted = True
+        """Go on where the file was read up to, if it is one that was."""
+        adoption = self._known.adopt(generation)
+        if adoption is None:
             return
-        try:
-            fd = self._fd(generation)
-            if fd is None:
-                return
-            self._resume(generation, candidates, fd)
-        except OSError:
-            return  # tried again when it is read
-        generation.adopted = True
-
-    def _resume(self, generation: Generation, candidates: Sequence[Position], fd: int) -> None:
-        """Go on from the last of some positions that the file's bytes allow.
-
-        A packed log goes on for the one that it was made of where that one has gone. Where it only
-        begins as another does that is still there, it is a log of its own from there on.
-        """
-        beside: Position | None = None
-        for position in reversed(candidates):
-            if not generation.resume(position, fd):
-                continue
-            others = self._files.values() if generation.file else ()
-            live = [g for g in others if g.id == generation.id and g is not generation]
-            if not all(self._ends_in(other, fd) for other in live):
-                beside = beside or position
-                continue
-            for other in live:
-                self._close(other)
-                del self._files[other.key]
-            if position.path != generation.path:
-                self._notices.append(_empty(generation.position(), ""))
-            for key in (generation.key, (position.device, position.inode)):
-                if position in self._committed.get(key, ()):
-                    self._committed[key].remove(position)
-            return
-        if beside is not None and generation.resume(beside, fd):
-            generation.id = fresh_id()
-
-    def _ends_in(self, other: Generation, fd: int) -> bool:
-        """Whether a log that is gone has all its bytes in the open file."""
-        mine = self._open.get(other.key)
-        return other.misses > 0 and (mine is None or holds_rest(fd, other, mine))
-
-    def _alike(self, generation: Generation) -> list[Position]:
-        """Positions of other logs, live or ended, that began as a packed log does; what was read
-        the farthest comes last, for it is the most like it."""
-        if self._begins is None:
-            self._begins = {}
-            live = {p.generation: p for p in (g.position() for g in self._files.values())}
-            for position in (self._heads | live).values():
-                if _marked(position):
-                    kind = (position.format == "evtx", position.head_length)
-                    by_hash = self._begins.setdefault(kind, {})
-                    by_hash.setdefault(position.head_hash, []).append(position)
-        try:
-            fd = self._fd(generation)
-            if fd is None:
-                return []
-            found = [
-                position
-                for (is_evtx, length), by_hash in self._begins.items()
-                for position in by_hash.get(head_hash(fd, is_evtx, length), ())
-                if position.generation != generation.id
-            ]
-            return sorted(found, key=lambda position: position.offset)
-        except OSError:
-            return []
+        position, replaced = adoption
+        for other in replaced:
+            self._opened.close(other)
+            del self._files[other.key]
+        if position.path != generation.path:
+            self._notices.append(notices.empty(generation.position()))
 
     def _changed(self, generation: Generation) -> Block | None:
         """The file was truncated or rewritten: its old generation ends, a new one begins."""
@@ -437,77 +304,31 @@ class Follower:
         fresh = Generation(generation.path, generation.key)
         fresh.adopted = True
         self._files[generation.key] = fresh
-        if not generation.offset:
-            return None
-        return _last(
-            generation.position(),
-            f"{generation.path} was truncated or rewritten; what had been written to it after "
-            f"{_place(generation.format, generation.offset)} and was not yet read is lost",
-        )
+        return notices.truncated(generation) if generation.offset else None
 
     def _end(self, generation: Generation, gap: str) -> None:
-        self._close(generation)
+        self._opened.close(generation)
         del self._files[generation.key]
-        position = generation.position()
-        self._gone.append(
-            SourceState(
-                generation.path,
-                generation.format,
-                "gone",
-                generation.offset,
-                generation.size,
-                generation.records,
-                gap,
-            )
-        )
+        self._gone.append(_state(generation, "gone", gap))
         if not generation.offset:
             return
-        if _marked(position):
-            self._heads[position.generation] = position
+        position = generation.position()
+        self._known.has_ended(position)
         if any(other.id == generation.id for other in self._files.values()):
             return  # it goes on within an archive
-        self._notices.append(_last(position, gap))
+        self._notices.append(notices.last(position, gap))
         if generation.misses >= _MISSES:
-            # Moved out of what is watched: it may be moved back.
-            self._committed.setdefault(generation.key, []).append(position)
-
-    def _unread(self, generation: Generation, what: str) -> str:
-        if (
-            generation.format
-            and generation.format != "evtx"
-            and generation.size > generation.offset
-        ):
-            return (
-                f"{generation.path} {what}: bytes {generation.offset:,} to {generation.size:,} "
-                "were not read"
-            )
-        return ""
+            self._known.may_return(position)  # it was moved out of what is watched
 
     def _tell_unmatched(self) -> None:
         """Committed positions whose file is not there any more: say what may be lost, once."""
         present = {generation.path for generation in self._files.values()}
-        waiting = {g.key for g in self._files.values() if not g.adopted}
-        for key, positions in self._committed.items():
-            for position in positions if key not in waiting else ():
-                if not self._is_ours(position.path):
-                    continue
-                place = _place(position.format, position.offset)
-                if position.path in present:
-                    gap = (
-                        f"{position.path} was replaced or truncated while it was not watched; "
-                        f"whatever came after {place} is not known"
-                    )
-                    self._notices.append(_last(position, gap))
-                elif position.format != "evtx" and position.size > position.offset:
-                    gap = f"{position.path} is gone: {place} to {position.size:,} were not read"
-                    told = replace(position, size=position.offset)
-                    self._notices.append(_empty(told, gap))
-
-    def _is_ours(self, path: str) -> bool:
-        return any(
-            path == root or path.startswith((root.rstrip("/") + "/", root + "!"))
-            for root in self._roots
-        )
+        for position in self._known.unmatched():
+            if lies_under(position.path, self._roots):
+                told = notices.replaced if position.path in present else notices.gone
+                notice = told(position)
+                if notice is not None:
+                    self._notices.append(notice)
 
 
 def _key_of(path: str) -> Key | None:
@@ -518,25 +339,12 @@ def _key_of(path: str) -> Key | None:
     return status.st_dev, status.st_ino
 
 
-def _marked(position: Position) -> bool:
-    """Whether a position tells enough of its log to know it again under another name."""
-    return position.head_length >= (1 if position.format == "evtx" else _KNOWN_AGAIN)
+def _state(generation: Generation, state: str, reason: str) -> SourceState:
+    g = generation
+    return SourceState(g.path, g.format, state, g.offset, g.size, g.records, reason)
 
 
-def _state(generation: Generation) -> str:
+def _doing(generation: Generation) -> str:
     """What waits for its turn is being read, too: it counts as not read yet."""
     waits = generation.queued and generation.state == "idle"
     return "reading" if waits else generation.state
-
-
-def _place(format: str, offset: int) -> str:
-    return f"record {offset:,}" if format == "evtx" else f"byte {offset:,}"
-
-
-def _empty(position: Position, gap: str) -> Block:
-    gaps = (gap,) if gap else ()
-    return Block(position.path, position.format, (), (), position, gaps=gaps)
-
-
-def _last(position: Position, gap: str) -> Block:
-    return _empty(replace(position, device=0, inode=0), gap)

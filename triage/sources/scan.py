@@ -33,6 +33,37 @@ class Listing:
     problems: dict[str, str] = field(default_factory=dict)  # path: why it could not be looked at
     skipped: dict[str, str] = field(default_factory=dict)  # path: why it is left alone
 
+    def may_hold(self, path: str) -> bool:
+        """Whether a file may be there unseen: it, or its folder, could not be looked at."""
+        while path not in self.problems:
+            path, before = os.path.dirname(path), path
+            if path == before:
+                return False
+        return True
+
+
+class Growing:
+    """Archives that end too early: whether the rest is yet to come."""
+
+    def __init__(self, quiet: float, clock: Callable[[], float]) -> None:
+        """``quiet``: seconds without a change after which nothing more will come."""
+        self._quiet = quiet
+        self._clock = clock
+        # Their size and time of last change, and since when they were seen so.
+        self._seen: dict[str, tuple[tuple[int, int], float]] = {}
+
+    def may_be_written(self, path: str) -> bool:
+        """Whether an archive was written so lately that its end may be yet to come."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return False
+        state = (status.st_size, status.st_mtime_ns)
+        seen = self._seen.get(path)
+        if seen is None or seen[0] != state:
+            seen = self._seen[path] = (state, self._clock())
+        return self._clock() - seen[1] < self._quiet
+
 
 def unpack(listing: Listing, spool: Spool, waits: Callable[[str], bool]) -> None:
     """Put the logs within archives in the place of the archives.
@@ -85,6 +116,13 @@ def check_roots(roots: Sequence[str]) -> None:
 def is_left_alone(path: str, skip: Callable[[str], bool] | None) -> bool:
     """Whether a file is ours, or one that the caller does not want read."""
     return path.endswith(_OURS) or (skip is not None and skip(path))
+
+
+def lies_under(path: str, roots: Sequence[str]) -> bool:
+    """Whether a path leads to a root, into its folder or into its archive."""
+    return any(
+        path == root or path.startswith((root.rstrip("/") + "/", root + "!")) for root in roots
+    )
 
 
 def walk(roots: Sequence[str], skip: Callable[[str], bool] | None) -> Listing:
