@@ -6,6 +6,8 @@ text: so a fault in an EQL query is shown at its place in the rule file, not in 
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import stat
 from bisect import bisect_right
@@ -64,6 +66,13 @@ def views_file() -> Path:
 def cases_dir() -> Path:
     """Where case files lie unless the user names another place."""
     return state_dir() / "cases"
+
+
+def screen_file(case: str) -> Path:
+    """Where it is kept how the console was left on a case."""
+    place = os.path.realpath(case)
+    mark = hashlib.blake2b(place.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    return state_dir() / "screens" / f"{mark}.json"
 
 
 def bundled(name: str) -> Path:

@@ -131,6 +131,7 @@ def _watch(options: argparse.Namespace) -> int:
             engine=engine,
             who=options.user,
             clock=wall_clock,
+            remember=config.screen_file(case),
         )
     finally:
         engine.stop()

@@ -19,6 +19,7 @@ def run_console(
     who: str,
     clock: Callable[[], int],
     read_only: bool = False,
+    remember: Path | None = None,
     tour: bool = False,
 ) -> None:
     """Show ``case`` until the analyst leaves.
@@ -26,6 +27,7 @@ def run_console(
     ``roots`` are what is watched, as the status line names them; ``exceptions`` is the folder of
     exception lists; ``themes`` the folders of theme files, ours and the user's; ``engine`` is
     watched and restarted where given; ``who`` signs decisions; ``clock`` gives ns since 1970;
+    ``remember`` is the file from which the screen is as it was left, and where it is kept;
     ``tour`` has a strip say what to look at, step by step.
     """
     from triage.ui.app import Console  # here: importing Textual takes longer than a command's help
@@ -39,6 +41,7 @@ def run_console(
         who=who,
         clock=clock,
         read_only=read_only,
+        remember=remember,
         tour=tour,
     )
     # Alerts are many objects in no cycle: Python would look through all of them again and again.

@@ -240,14 +240,14 @@ class AlertList(RoleView, can_focus=True):
             self.post_message(self.Moved(alert_id))
         self.post_message(self.Seen())
 
-    def go_to(self, alert_id: str) -> None:
-        """Put the cursor on an alert, where it is shown."""
+    def go_to(self, alert_id: str, on_group: bool = False) -> None:
+        """Put the cursor on an alert, where it is shown; ``on_group``: on its group's head."""
         row, groups = self.store.get(alert_id), self.store.groups
         group = groups.group_of(row) if groups and row else None
-        if groups and group and not groups.is_open(group.key):
+        if groups and group and not groups.is_open(group.key) and not on_group:
             groups.toggle(group.key)
             self._refold()
-        place = self.listing.place(alert_id)
+        place = self.listing.place(alert_id, group.key if group and on_group else None)
         if place is not None:
             self._go(place)
 

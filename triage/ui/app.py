@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
+from rich.console import RenderableType
 from textual.actions import ActionParseResult
 from textual.app import App
 from textual.dom import DOMNode
@@ -22,9 +24,10 @@ from triage.case.decide import Decisions
 from triage.config import settings_file
 from triage.errors import Problem
 from triage.text import clean
-from triage.ui import keymap, keys, themes
+from triage.ui import keymap, keys, memory, themes
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
+from triage.ui.memory import Look
 from triage.ui.printable import Printable
 from triage.ui.screens.alerts_found import AlertsFound
 from triage.ui.screens.base import ConsoleScreen
@@ -39,6 +42,7 @@ from triage.ui.tour import Tour, TourStrip
 
 _POLL = 0.1  # seconds between two looks at the case
 _BREATH = 0.01  # seconds between two slices of what it held at first
+_KEEP = 5.0  # seconds between two looks at how the screen is
 _THEME_POLL = 0.5  # seconds between two looks at theme files
 
 
@@ -68,6 +72,7 @@ class Console(App[None]):
         who: str,
         clock: Callable[[], int],
         read_only: bool = False,
+        remember: Path | None = None,
         tour: bool = False,
     ) -> None:
         self._themes = themes.ThemeFolder(themes_in)
@@ -82,7 +87,9 @@ class Console(App[None]):
         self._stop = threading.Event()
         self._wake = threading.Event()
         self.news: News | None = None
-        self._main = Main(self.desk, roots)
+        self._remember = remember
+        self._look = memory.load(remember) if remember else Look()  # as last kept
+        self._main = Main(self.desk, roots, self._look)
         self.tour = Tour() if tour else None
         self.keymap = keymap.load(settings_file())
 
@@ -94,6 +101,7 @@ class Console(App[None]):
         self._read_themes(first=True)
         self.push_screen(self._main)
         self.set_interval(_THEME_POLL, self._read_themes)
+        self.set_interval(_KEEP, self._keep_look)
         for problem in self.keymap.problems:
             self._say_broken("key left as it was", problem)
         self.run_worker(self._follow, thread=True, group="feed", name="feed")
@@ -104,6 +112,28 @@ class Console(App[None]):
             return
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
+
+    def _keep_look(self) -> None:
+        """Keep how the screen is, where it is otherwise than last kept."""
+        if self._remember is None or not self._main.returned:
+            return  # or a console that is left at once would forget what it had no time to show
+        drill = next((one for one in self.screen_stack if isinstance(one, Drill)), None)
+        look = replace(self._main.look(), theme=self.theme)
+        if drill is not None:
+            look = replace(
+                look, alert=drill.alert_id, on_group=False, pane=drill.pane, opened=True,
+                zoomed=drill.zoomed,
+            )  # fmt: skip
+        if look != self._look:
+            self._look = look
+            memory.save(self._remember, look)
+
+    def exit(
+        self, result: None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Leave, and find the screen like this next time."""
+        self._keep_look()
+        super().exit(result, return_code, message)
 
     def on_unmount(self) -> None:
         self._stop.set()
@@ -137,7 +167,8 @@ class Console(App[None]):
         self.desk.seen = message.news.journal
         self._main.take(message.news)
         for screen in self.screen_stack:
-            if isinstance(screen, ConsoleScreen) and screen is not self._main:
+            # One that was pushed this moment has no parts yet, and begins with the case as it is.
+            if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen != self._main:
                 screen.take(message.news)
 
     def on_hurry(self, _message: Hurry) -> None:
@@ -218,8 +249,10 @@ class Console(App[None]):
                     self.refresh_css(animate=False)
             if problem is not None:
                 self._say_broken("theme kept as it was", problem)
-        if first and themes.DARK in self._themes.themes:
-            self.theme = themes.DARK
+        if first:
+            wanted = self._look.theme if self._look.theme in self._themes.themes else themes.DARK
+            if wanted in self._themes.themes:
+                self.theme = wanted
 
     def _say_broken(self, what: str, problem: Problem) -> None:
         self.notify(clean(f"{what}: {problem}", 300), severity="warning", markup=False, timeout=10)

@@ -30,13 +30,16 @@ class Drill(AlertScreen):
 
     BINDINGS = keys.bindings("drill")
 
-    def __init__(self, desk: Desk, rows: AlertList, pane: int, alert_id: str = "") -> None:
-        """``alert_id``: an alert of its own, until n or N go on from it in the list."""
+    def __init__(
+        self, desk: Desk, rows: AlertList, pane: int, alert_id: str = "", zoomed: bool = False
+    ) -> None:
+        """``alert_id``: an alert of its own, until n or N go on from it in the list; ``zoomed``:
+        one pane on the whole screen."""
         super().__init__(desk)
         self._rows = rows
         self._own = alert_id
         self._pane = pane
-        self._zoomed = False
+        self._zoomed = zoomed
 
     def compose(self) -> ComposeResult:
         yield Bar(id="head-1", classes="head")
@@ -56,6 +59,16 @@ class Drill(AlertScreen):
     def single(self) -> bool:
         """One pane at a time."""
         return self._zoomed or self.size.width < WIDE
+
+    @property
+    def pane(self) -> int:
+        """The pane that is looked at, from 0."""
+        return self._pane
+
+    @property
+    def zoomed(self) -> bool:
+        """Its pane has the whole screen, where all six would have room."""
+        return self._zoomed
 
     def scopes(self) -> Sequence[str]:
         return ("drill", "pane")

@@ -23,6 +23,7 @@ from triage.ui.filtering import FilterError, document_fields, moves, parse, with
 from triage.ui.format import plural
 from triage.ui.inputs import TextInput
 from triage.ui.lines import Part
+from triage.ui.memory import Look
 from triage.ui.pane_view import PaneView
 from triage.ui.panes import PANES
 from triage.ui.screens.alert_screen import AlertScreen
@@ -41,10 +42,13 @@ class Main(AlertScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's own convention
     BINDINGS = keys.bindings("list")
 
-    def __init__(self, desk: Desk, roots: Sequence[str]) -> None:
+    def __init__(self, desk: Desk, roots: Sequence[str], look: Look) -> None:
+        """``look``: how the screen was left."""
         super().__init__(desk)
+        self._left = look
+        self.returned = False  # all that was left is looked at again, or there is no more of it
         self._roots = tuple(roots)
-        self._pane = 0
+        self._pane = look.pane
         self._news: News | None = None
         self._filter_error = ""
         self._title = ""  # of the list's box
@@ -71,8 +75,9 @@ class Main(AlertScreen):
         self.query_one("#filter").can_focus = False
         self.desk.store.later = self._later
         self.set_interval(_MINUTE, self._move_on)
-        self._show_pane(0)
+        self._show_pane(self._pane)
         self.rows.focus()
+        self._take_view(View("", self._left.filter, self._left.sort, self._left.group))
         self._tell()
 
     # Parts ----------------------------------------------------------------------------------------
@@ -128,7 +133,31 @@ class Main(AlertScreen):
         self.desk.store.recheck({one for found in news.documents.values() for one in found})
         if any(row.id == self.rows.alert_id for row in news.rows):
             self._look()
+        if not self.returned:
+            self._return(news)
         self._tell()
+
+    def _return(self, news: News) -> None:
+        """Go back to the alert that was looked at, once it is read."""
+        left, store = self._left, self.desk.store
+        if not left.alert or self.rows.touched or self.app.screen is not self:
+            self.returned = True  # the analyst went elsewhere meanwhile
+        elif store.get(left.alert) is not None and not store.arranging:
+            self.returned = True
+            self.rows.go_to(left.alert, left.on_group)
+            self.rows.touched = self.rows.alert_id == left.alert
+            if left.opened:
+                own = "" if self.rows.touched else left.alert
+                self.app.push_screen(Drill(self.desk, self.rows, left.pane, own, left.zoomed))
+        elif store.total >= news.total:
+            self.returned = not store.arranging
+
+    def look(self) -> Look:
+        """How the screen is now."""
+        store, rows = self.desk.store, self.rows
+        return Look(
+            self._filter.value, store.sort, store.grouping, rows.alert_id, rows.on_group, self._pane
+        )
 
     def _tell(self) -> None:
         """The words of status line, filter line and frames."""
@@ -377,8 +406,10 @@ class Main(AlertScreen):
     def _take_view(self, view: View | None) -> None:
         if view is not None:
             self.set_filter(view.filter)
-            self.desk.store.set_sort(view.sort)
-            self.desk.store.set_grouping(view.group)
+            if view.sort != self.desk.store.sort:
+                self.desk.store.set_sort(view.sort)
+            if view.group != self.desk.store.grouping:
+                self.desk.store.set_grouping(view.group)
 
     def action_list_follow(self) -> None:
         self.rows.action_list_follow()
