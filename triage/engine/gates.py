@@ -18,7 +18,7 @@ import re2
 from triage.eql.tree import AllOf, AnyOf, Fixed, Leaf, Negation, Tree, tree_fields
 from triage.eql.values import fold, text_of
 
-MAX_BRANCHES = 64  # alternatives a step is split into
+_MAX_BRANCHES = 64  # alternatives a step is split into
 _MEMO_SIZE = 2048  # values a gate remembers
 _SEEN_SIZE = 8192  # values it counts
 _MOST_VIEWS = 128
@@ -91,8 +91,6 @@ class Gate:
         known = self._memo.get(key)
         if known is not None:
             return known, True
-        if value.__class__ is tuple:  # a thin reading's list
-            value = list(value) if len(value) > 1 else value[0] if value else None
         # Most values of most fields never come again: only those that do are worth every test.
         times = self._seen.get(key, 0) + 1
         again = times >= often
@@ -150,7 +148,7 @@ class Gate:
 
 def key_of(value: Any) -> Any:
     """What a gate remembers a value by that is no string: never two values by one key."""
-    if value is None or value.__class__ is tuple:
+    if value is None:
         return value
     if value.__class__ is list:
         return tuple([one if one.__class__ is str else (one.__class__, one) for one in value])
@@ -211,7 +209,7 @@ def branches(tree: Tree) -> list[Tree]:
     while found:
         one = found.pop()
         split = _split(one)
-        if split is None or len(found) + len(done) + len(split) > MAX_BRANCHES:
+        if split is None or len(found) + len(done) + len(split) > _MAX_BRANCHES:
             done.append(one)
         else:
             found.extend(split)

@@ -25,7 +25,7 @@ from triage.engine.match import BlockResult, Hit, Matcher, Pending, Suppression
 from triage.sources import Block
 from triage.times import SECOND
 
-FOR_EVER = (1 << 63) - 1
+_FOR_EVER = (1 << 63) - 1
 _SHORT = 600 * SECOND  # blocks of no longer a time are found by their end
 _RECENT = 8  # blocks held with what waits in them: most late events are late by little
 
@@ -200,7 +200,7 @@ class Waiting:
         if opener is None or 0 not in hit.stages or not time:
             return
         value = orjson.loads(hit.key)[opener.place]
-        high = FOR_EVER if opener.span is None else time + opener.span
+        high = _FOR_EVER if opener.span is None else time + opener.span
         windows = self._open.setdefault(value, {})
         window = windows.get(hit.rule_id)
         if window is None:
