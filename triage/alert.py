@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triage import times
-from triage.engine.match import host_of, user_of
+from triage.engine.process import host_of, user_of
 from triage.engine.sequence import Match
 from triage.fields import Doc, first_text, nested, values
 from triage.rules import PLACEHOLDER, SEVERITIES, Rule

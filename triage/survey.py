@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from triage.engine.match import host_of
+from triage.engine.process import host_of
 from triage.eql import CompiledStage, compile_stage
 from triage.eql.access import Reader, reader
 from triage.eql.tree import AllOf, AnyOf, Fixed, Leaf, Negation, Tree

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from triage import times
 from triage.case.model import AlertDetail
 from triage.case.read import CaseReader
-from triage.engine.match import host_of
+from triage.engine.process import host_of
 from triage.errors import TriageError
 from triage.event import Event, identity, order_of
 from triage.sources import RecordError, decode, read_range

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from triage.case.read import CaseReader
 from triage.context.related import RangeReader, mark_of
-from triage.engine.match import host_of
+from triage.engine.process import host_of
 from triage.errors import TriageError
 from triage.event import order_of
 from triage.fields import Doc, first_text, lookup, values

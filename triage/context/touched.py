@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from triage.case.model import AlertDetail
 from triage.context.connections import with_descendants
-from triage.engine.match import signature
+from triage.engine.process import signature
 from triage.event import Event
 from triage.fields import Doc, first_text, lookup, values
 

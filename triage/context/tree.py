@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from triage.case.model import AlertDetail, Process
 from triage.case.read import CaseReader
-from triage.engine.match import host_of, process_change, signature
+from triage.engine.process import host_of, process_change, signature
 from triage.event import Event
 from triage.fields import Doc, first_text, lookup, nested
 

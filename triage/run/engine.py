@@ -18,7 +18,8 @@ from triage.case.read import CaseReader
 from triage.case.schema import MEMORY
 from triage.case.write import CaseWriter, Committed
 from triage.context import WINDOW, nearest
-from triage.engine.match import BlockResult, Hit, Suppression, host_of
+from triage.engine.match import BlockResult, Hit, Suppression
+from triage.engine.process import host_of
 from triage.engine.sequence import Sequencer
 from triage.engine.waiting import BlockPlace, Waiting
 from triage.errors import TriageError

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from triage.case.exceptions import DAY, Standing
 from triage.context import describe
-from triage.engine.match import host_of
+from triage.engine.process import host_of
 from triage.errors import Problem
 from triage.event import Event
 from triage.exceptions import Item

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from triage import context
-from triage.engine.match import host_of
+from triage.engine.process import host_of
 from triage.event import Event
 from triage.text import clean
 from triage.ui import keys
