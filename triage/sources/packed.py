@@ -7,25 +7,18 @@ is named ``archive.zip!folder/log.json``, in archives within archives once more;
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
 import io
-import lzma
 import os
 import re
-import stat
 import tarfile
 import tempfile
 import threading
-import zipfile
-import zlib
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Protocol, cast
+from typing import IO
 
-import zstandard
-
+from triage.sources.archive import ERRORS, entries, kind, words
 from triage.sources.scratch import Scratch
 
 MAX_RATIO = 200  # unpacked bytes for each packed one…
@@ -34,31 +27,7 @@ MAX_TOTAL = 64 << 30  # unpacked bytes of one archive
 MAX_LOGS = 20_000  # in one archive
 MAX_DEPTH = 5  # archives within archives
 _FREE = 256 << 20  # bytes left free where it is unpacked to
-_MEMORY = 256 << 20  # bytes that a decoder may ask for
-_CHUNK = 1 << 20
 _PARTS = re.compile(r"(.+)\.(\d{3})")  # big.zip.001, big.zip.002…
-_MARKS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x1f\x8b\x08", "gzip"),
-    (0, b"\x28\xb5\x2f\xfd", "zstd"),
-    (0, b"BZh", "bzip2"),
-    (0, b"\xfd7zXZ\x00", "xz"),
-    (0, b"PK\x03\x04", "zip"),
-    (0, b"PK\x05\x06", "zip"),  # an empty one
-    (257, b"ustar", "tar"),
-)
-_ERRORS = (
-    EOFError,
-    MemoryError,  # a header may ask for any amount
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    lzma.LZMAError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    zstandard.ZstdError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,35 +50,6 @@ class Unpacked:
 
 class _LimitError(Exception):
     """An archive that unpacks to more than is good."""
-
-
-def kind(path: str) -> str:
-    """ "gzip", "zstd", "bzip2", "xz", "zip" or "tar" by the first bytes of a file; else ""."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return ""
-        head = os.pread(fd, 512, 0)
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)
-    name = next((name for at, mark, name in _MARKS if head[at:].startswith(mark)), "")
-    return "" if name == "tar" and not _is_tar(head) else name
-
-
-def _is_tar(head: bytes) -> bool:
-    """Whether 512 bytes are a tar header: a text log may hold its mark where an attacker wills."""
-    if b"\x00" not in head:
-        return False
-    try:
-        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
-    except tarfile.TarError:
-        return False
-    return True
 
 
 State = tuple[int, int, int]  # of a file: inode, size, time of its last change in ns
@@ -283,11 +223,11 @@ class _Job:
 
 def _unpack(source: io.RawIOBase, name: str, path: str, depth: int, job: _Job) -> None:
     """Unpack what ``source`` holds; problems are kept, not raised."""
-    file: IO[bytes] = io.BufferedReader(source, _CHUNK)
+    file: IO[bytes] = io.BufferedReader(source, 1 << 20)
     entry = path
     seen: dict[str, int] = {}  # path: how many were named so
     try:
-        for inner, problem, content in _entries(file, name):
+        for inner, problem, content in entries(file, name):
             entry = f"{path}!{inner}" if inner else path
             named = entry
             while entry in seen:  # two of one name are two logs
@@ -301,18 +241,18 @@ def _unpack(source: io.RawIOBase, name: str, path: str, depth: int, job: _Job) -
                 continue
             try:
                 _keep(content, entry, depth, job)
-            except _ERRORS as error:
+            except ERRORS as error:
                 if name != "zip":
                     raise
                 # The next entry of a zip is found without this one.
-                job.found.problems[entry] = f"damaged zip: {_words(error)}; the rest is read"
+                job.found.problems[entry] = f"damaged zip: {words(error)}; the rest is read"
         entry = path
     except _LimitError as error:
         job.found.problems[entry] = f"packed with {name}: {error}"
-    except _ERRORS as error:
+    except ERRORS as error:
         if isinstance(error, EOFError | tarfile.ReadError):
             job.found.whole = False
-        job.found.problems[entry] = f"damaged {name}: {_words(error)}; what was before it is read"
+        job.found.problems[entry] = f"damaged {name}: {words(error)}; what was before it is read"
 
 
 def _keep(content: Iterator[bytes], path: str, depth: int, job: _Job) -> None:
@@ -327,7 +267,7 @@ def _keep(content: Iterator[bytes], path: str, depth: int, job: _Job) -> None:
         except _LimitError:
             os.unlink(target)
             raise
-        except _ERRORS as error:
+        except ERRORS as error:
             failed = error
     name = kind(target)
     if not name:
@@ -351,97 +291,3 @@ def _keep(content: Iterator[bytes], path: str, depth: int, job: _Job) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-
-class _Readable(Protocol):
-    def read1(self, size: int, /) -> bytes: ...
-
-
-def _chunks(content: _Readable, size: int = _CHUNK) -> Iterator[bytes]:
-    # Not read(): it would lose what lies before damage within a chunk.
-    while chunk := content.read1(size):
-        yield chunk
-
-
-_Entry = tuple[str, str, Iterator[bytes] | None]  # name, why not, content
-
-
-def _entries(file: IO[bytes], name: str) -> Iterator[_Entry]:
-    if name == "zip":
-        yield from _zip(file)
-    elif name == "tar":
-        yield from _tar(file)
-    elif name == "gzip":
-        yield "", "", _chunks(gzip.GzipFile(fileobj=file))
-    elif name == "bzip2":
-        yield "", "", _chunks(bz2.BZ2File(file))
-    else:
-        yield "", "", _xz(file) if name == "xz" else _zstd(file)
-
-
-def _xz(file: IO[bytes]) -> Iterator[bytes]:
-    data = b""
-    while data := data or file.read(_CHUNK):
-        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
-        while not decoder.eof:
-            yield decoder.decompress(data, _CHUNK)
-            data = b""
-            if decoder.needs_input and not decoder.eof:
-                data = file.read(_CHUNK)
-                if not data:
-                    raise EOFError("it ends within a stream")
-        data = decoder.unused_data.lstrip(b"\x00")  # streams may be padded
-
-
-def _zstd(file: IO[bytes]) -> Iterator[bytes]:
-    data = b""
-    while data := data or file.read(_CHUNK >> 3):
-        decoder = zstandard.ZstdDecompressor(max_window_size=_MEMORY >> 1).decompressobj()
-        while not decoder.eof:
-            if not data:
-                raise EOFError("it ends within a frame")
-            # Bounded: a block of zstd unpacks to 128 KiB at most, whatever its size.
-            for at in range(0, len(data), 4096):
-                yield decoder.decompress(data[at : at + 4096])
-                if decoder.eof:
-                    data = decoder.unused_data + data[at + 4096 :]
-                    break
-            else:
-                data = file.read(_CHUNK >> 3)
-
-
-def _zip(file: IO[bytes]) -> Iterator[_Entry]:
-    with zipfile.ZipFile(file) as archive:
-        for entry in archive.infolist():
-            if entry.is_dir() or entry.filename.startswith("__MACOSX/"):
-                continue
-            if entry.flag_bits & 1:
-                yield entry.filename, "locked with a password; unpack it first", None
-                continue
-            try:
-                content = cast(zipfile.ZipExtFile, archive.open(entry))
-            except _ERRORS as error:
-                yield entry.filename, f"damaged zip: {_words(error)}", None
-                continue
-            with content:
-                if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    yield entry.filename, "", _chunks(content)
-                else:
-                    # All that was read is unpacked at once: little must be read.
-                    content.MAX_N = zipfile.ZipExtFile.MIN_READ_SIZE
-                    yield entry.filename, "", _chunks(content, -1)
-
-
-def _tar(file: IO[bytes]) -> Iterator[_Entry]:
-    with tarfile.open(fileobj=file, mode="r:") as archive:
-        for entry in archive:
-            content = archive.extractfile(entry) if entry.isreg() else None
-            if content is not None:
-                yield entry.name, "", _chunks(content)  # type: ignore[arg-type]
-                archive.members = []  # type: ignore[attr-defined] # or it keeps them all
-
-
-def _words(error: Exception) -> str:
-    if "disk" in str(error) and isinstance(error, zipfile.BadZipFile):
-        return "one part of several; join them (cat big.zip.* > whole.zip)"
-    return str(error)[:200] or type(error).__name__
