@@ -122,13 +122,16 @@ async def test_the_journal_says_who_when_and_why(console: Make, case: Path) -> N
         await press(pilot, "/")
         await write(pilot, "who:sam note")
         await until(pilot, lambda: "2 of 5 entries" in screen_text(app))
-        await press(pilot, "enter", "enter")
+        await press(pilot, "enter")
+        assert "is not in this page" not in toasts(app)  # it narrows, and does not search as well
+        await press(pilot, "enter")
         assert "Entry 5" in screen_text(app)
         assert ids[1] in screen_text(app)
         await press(pilot, "escape", "escape", "escape")
         assert app.screen is main_screen(app)
         await press(pilot, "g", "enter", "J")  # of one alert: what was done to that
         await until(pilot, lambda: "2 of 5 entries" in screen_text(app))
+        assert f"alert:{ids[0]}" in screen_text(app)  # and it says that this is not all
 
 
 async def test_a_broken_journal_is_said(console: Make, case: Path) -> None:

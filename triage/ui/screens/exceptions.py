@@ -26,13 +26,13 @@ from triage.text import clean
 from triage.ui import external, keys, lists
 from triage.ui.desk import Desk
 from triage.ui.feed import News
-from triage.ui.inputs import TextInput
 from triage.ui.lines import Line
 from triage.ui.lines_view import LinesView
 from triage.ui.screens.deciding import take_back
 from triage.ui.screens.dialogs import Choice, Option
 from triage.ui.screens.exception import ExceptionEditor
 from triage.ui.screens.exceptions_lines import detail_lines, manager_lines, matches
+from triage.ui.screens.filtered import FilteredPager
 from triage.ui.screens.live import Build, LivePager
 from triage.ui.signals import Hurry
 
@@ -46,24 +46,20 @@ ORDERS: dict[str, Callable[[Standing], tuple[object, ...]]] = {
 }
 
 
-class Exceptions(LivePager):
+class Exceptions(FilteredPager):
     """All exceptions; what is done to one is written to its file and journalled."""
 
     BINDINGS = keys.bindings("exceptions")
 
     def __init__(self, desk: Desk, news: News | None = None) -> None:
-        super().__init__("Exceptions", desk, news)
-        self._footer = [keys.BY_ID["back"], *keys.footer(["exceptions"])]
+        footer = [keys.BY_ID["back"], *keys.footer(["exceptions"])]
+        hint = "words of name, rule, field …"
+        super().__init__("Exceptions", desk, hint, news=news, footer=footer)
         self._order = "file"
-        self._words = ""
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.query_one("#search", TextInput).placeholder = "filter: words of name, rule, field …"
 
     def build(self) -> Build:
         folder, clock = self._desk.exceptions, self._desk.clock
-        order, words = self._order, self._words
+        order, words = self._order, self.words
 
         def read(reader: CaseReader, width: int) -> Sequence[Line]:
             now = clock()
@@ -77,27 +73,6 @@ class Exceptions(LivePager):
             )  # fmt: skip
 
         return read
-
-    # Filter and order: the sheet's search field narrows here --------------------------------------
-
-    def on_input_changed(self, event: TextInput.Changed) -> None:
-        if event.value != self._words:
-            self._words = event.value
-            self.load()
-
-    def on_input_submitted(self, event: TextInput.Submitted) -> None:
-        event.prevent_default()  # a sheet would look for it in the page
-        event.input.display = bool(event.value)
-        self.query_one("#sheet", LinesView).focus()
-
-    def action_back(self) -> None:
-        typed = self.query_one("#search", TextInput)
-        if typed.display:
-            typed.value = ""
-            typed.display = False
-            self.query_one("#sheet", LinesView).focus()
-        else:
-            self.app.pop_screen()
 
     def action_exceptions_sort(self) -> None:
         names = list(ORDERS)

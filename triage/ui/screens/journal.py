@@ -13,36 +13,29 @@ from triage.case.verify import Verdict, verify
 from triage.text import clean
 from triage.ui.desk import Desk
 from triage.ui.format import day_time, fit, full_time, plural
-from triage.ui.inputs import TextInput
 from triage.ui.lines import BLANK, Item, Line, field, heading, line
 from triage.ui.lines_view import LinesView
-from triage.ui.screens.live import Build, LivePager
+from triage.ui.screens.filtered import FilteredPager
+from triage.ui.screens.live import Build
 from triage.ui.screens.pager import Pager
 
 _ROOM = 100  # cells from which an entry's alerts stand on its own line
 _ROLES = {"close": "accent", "except": "accent", "acknowledge": "ack", "undo": "warn"}
 
 
-class Journal(LivePager):
+class Journal(FilteredPager):
     """All entries, or those that a filter lets through; enter opens one."""
 
     def __init__(self, desk: Desk, wanted: str = "") -> None:
-        super().__init__("Journal", desk)
-        self._words = wanted
+        hint = "words, who:name, alert:id, action:close"
+        super().__init__("Journal", desk, hint, words=wanted)
         self._records: list[Record] = []  # oldest first; what is written never changes
         self._undone: dict[int, int] = {}  # by entry: which took it back
         self._verdict: Verdict | None = None
         self._reading = threading.Lock()
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        field_ = self.query_one("#search", TextInput)
-        field_.placeholder = "filter: words, who:name, alert:id, action:close"
-        field_.value = self._words
-        field_.display = bool(self._words)
-
     def build(self) -> Build:
-        words = self._words
+        words = self.words
 
         def read(reader: CaseReader, width: int) -> list[Line]:
             with self._reading:  # who types quickly has two of these at work
@@ -93,26 +86,6 @@ class Journal(LivePager):
             lines.append(line((f"ends with {verdict.end}", "dim")))
         lines.append(line(("export: triage journal CASE · check: triage verify CASE", "dim")))
         return lines
-
-    # Filtering as one types -----------------------------------------------------------------------
-
-    def on_input_changed(self, event: TextInput.Changed) -> None:
-        if event.value != self._words:
-            self._words = event.value
-            self.load()
-
-    def on_input_submitted(self, event: TextInput.Submitted) -> None:
-        event.input.display = bool(event.value)
-        self.query_one("#sheet", LinesView).focus()
-
-    def action_back(self) -> None:
-        typed = self.query_one("#search", TextInput)
-        if typed.display:
-            typed.value = ""
-            typed.display = False
-            self.query_one("#sheet", LinesView).focus()
-        else:
-            self.app.pop_screen()
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
         if isinstance(message.item.value, Record):

@@ -36,11 +36,12 @@ class Pager(ConsoleScreen):
         view = LinesView(self._lines, id="sheet", classes="box")
         view.border_title = Content(self._heading)
         yield view
-        yield TextInput(placeholder="find …", id="search")
+        typed = TextInput(placeholder="find …", id="search")
+        typed.display = False
+        yield typed
         yield KeyBar(self._footer)
 
     def on_mount(self) -> None:
-        self.query_one("#search").display = False
         view = self.query_one("#sheet", LinesView)
         view.focus()
         self.call_after_refresh(lambda: view.show(self._lines, keep=False))

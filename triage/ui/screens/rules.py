@@ -16,7 +16,6 @@ from triage.text import clean
 from triage.ui import external, keys
 from triage.ui.desk import Desk
 from triage.ui.format import SEVERITY_LETTER, day_time, fit, plural, shown_path
-from triage.ui.inputs import TextInput
 from triage.ui.lines import BLANK, Item, Line, Part, field, line
 from triage.ui.lines_view import LinesView
 from triage.ui.rule_table import (
@@ -32,7 +31,8 @@ from triage.ui.rule_table import (
 )
 from triage.ui.screens import sheets
 from triage.ui.screens.dialogs import Prompt
-from triage.ui.screens.live import Build, LivePager
+from triage.ui.screens.filtered import FilteredPager
+from triage.ui.screens.live import Build
 from triage.ui.screens.pager import Pager
 from triage.ui.signals import Hurry, Pivoted
 
@@ -52,27 +52,18 @@ _FOOTER = (
 )
 
 
-class Rules(LivePager):
+class Rules(FilteredPager):
     """The table of rules; it follows the news."""
 
     BINDINGS = [*keys.bindings("sheet"), *keys.bindings("rules")]  # noqa: RUF012 - Textual's own convention
 
     def __init__(self, desk: Desk, wanted: str = "") -> None:
-        super().__init__("Rules", desk, footer=_FOOTER)
-        self._words = wanted
+        hint = "words, state:off, severity:high, technique:T1218"
+        super().__init__("Rules", desk, hint, words=wanted, footer=_FOOTER)
         self._order = next(iter(SORTS))
 
-    def on_mount(self) -> None:
-        typed = self.query_one("#search", TextInput)
-        typed.placeholder = "filter: words, state:off, severity:high, technique:T1218"
-        typed.value = self._words
-        self.call_after_refresh(self._show_filter)
-
-    def _show_filter(self) -> None:
-        self.query_one("#search", TextInput).display = bool(self._words)
-
     def build(self) -> Build:
-        words, order, exceptions = self._words, self._order, self._desk.exceptions
+        words, order, exceptions = self.words, self._order, self._desk.exceptions
 
         def read(reader: CaseReader, width: int) -> list[Line]:
             rows = rule_rows(reader, exceptions)
@@ -158,27 +149,6 @@ class Rules(LivePager):
             self.say("the last good version stays in force until this is mended", "warning")
         else:
             self.say(f"{path.name} is in force within a second")
-
-    # Filtering as one types -----------------------------------------------------------------------
-
-    def on_input_changed(self, event: TextInput.Changed) -> None:
-        if event.value != self._words:
-            self._words = event.value
-            self.load()
-
-    def on_input_submitted(self, event: TextInput.Submitted) -> None:
-        event.prevent_default()  # a sheet would search for it
-        event.input.display = bool(event.value)
-        self.query_one("#sheet", LinesView).focus()
-
-    def action_back(self) -> None:
-        typed = self.query_one("#search", TextInput)
-        if typed.display:
-            typed.value = ""
-            typed.display = False
-            self.query_one("#sheet", LinesView).focus()
-        else:
-            self.app.pop_screen()
 
 
 class RuleSheet(Pager):
