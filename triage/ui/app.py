@@ -28,7 +28,7 @@ from triage.ui import keymap, keys, memory, themes
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
 from triage.ui.memory import Look
-from triage.ui.printable import Printable
+from triage.ui.printable import Printable, Uncoloured
 from triage.ui.screens.alerts_found import AlertsFound
 from triage.ui.screens.base import ConsoleScreen
 from triage.ui.screens.board import RiskBoard
@@ -236,7 +236,8 @@ class Console(App[None]):
     # Themes ---------------------------------------------------------------------------------------
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._printable]
+        filters = [*super().get_line_filters(), self._printable]
+        return [*filters, Uncoloured()] if self.no_color else filters
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes.default_variables()

@@ -29,3 +29,14 @@ class Printable(LineFilter):
 
 def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else _SIGN for char in text)
+
+
+class Uncoloured(LineFilter):
+    """No colour at all: where ``NO_COLOR`` is set, Textual alone would still send greys."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments in the terminal's own colours; what is bold or reversed stays so."""
+        return [
+            Segment(text, style.without_color if style else None, control)
+            for text, style, control in segments
+        ]
