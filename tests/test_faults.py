@@ -22,6 +22,7 @@ import pytest
 
 from tests import events, evtx_file
 from triage.case.faults import CaseDamagedError
+from triage.case.mend import damage, mend
 from triage.case.read import CaseReader
 from triage.case.write import CaseWriter
 from triage.run import Config, Engine, follow
@@ -160,6 +161,8 @@ def test_the_kth_statement_finds_the_case_damaged(
             follow_once(place, case, Stop(fault))
         if not fault.struck:
             return
+        if why := damage(str(case)):  # as the next start does
+            mend(str(case), why, 0)
         follow_once(place, case, threading.Event())
         check(case, place / "logs", expected)
 

@@ -100,7 +100,9 @@ def quoted(value: str) -> str:
 
 def with_fact(text: str, field: str, value: str, without: bool) -> str:
     """The filter that lets through only what has a value, or (``without``) only what has not."""
-    sign = "=" if value.isprintable() else ":"  # what can not be typed is found by a pattern
+    sign = "="
+    if not value.isprintable():  # what can not be typed is found by a pattern
+        sign, value = ":", value.replace("*", "?")
     term = f"{'not ' if without else ''}{field}{sign}{quoted(value)}"
     if not text.strip():
         return term
