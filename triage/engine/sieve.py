@@ -3,6 +3,8 @@
 A decision tree that grows with the events it sees: a node is the steps still alive, its question
 the field that most of them demand something of, its branches the values seen. What an event's
 path ends with is what its gates leave; a path walked before costs one look-up a question.
+The fields that most events are asked for are soon read together (``front``), and those with ever
+new values are left to the end (``tail``).
 """
 
 from __future__ import annotations
