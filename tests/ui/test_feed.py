@@ -86,9 +86,15 @@ def test_an_engine_elsewhere_that_falls_silent_is_noticed(clock: Clock) -> None:
     assert supervisor.look(EngineState(state="stopped", at=1)) == ""
 
 
-def words(width: int, state: EngineState, word: str = "", wrong: Sequence[str] = ()) -> str:
+def words(
+    width: int,
+    state: EngineState,
+    word: str = "",
+    wrong: Sequence[str] = (),
+    watched: Sequence[str] = ("./logs",),
+) -> str:
     counts = Counts(open=1204, acknowledged=3, false_positive=2, closed=1)
-    found = fit_segments(status_segments(["./logs"], state, word, counts, (42, 1), wrong), width)
+    found = fit_segments(status_segments(watched, state, word, counts, (42, 1), wrong), width)
     return "  ".join("".join(text for text, _ in one.parts) for one in found)
 
 
@@ -102,6 +108,8 @@ def test_the_status_line_says_the_most_important_in_any_width() -> None:
         "triage logs  ● live  open 1,204  ack 3  fp 2  closed 1  42 rules (1 broken file)"
     )
     assert words(20, live) == "triage logs  ● live"
+    folders = ["/evidence/domain-controllers", "/evidence/workstations", "./more"]
+    assert "  open 1,204  " in words(80, live, watched=folders)  # folders are left out before
 
 
 def test_the_engines_state_is_said_in_words() -> None:
