@@ -13,6 +13,7 @@ _IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
 # What stands for itself: backslashes, too, but for those before a quote.
 _PLAIN = re.compile(r'(?:[^\\" \t]++|\\++(?!"))++')
 _QUOTED = re.compile(r'(?:[^\\"]++|\\++(?!"))++')
+_REMEMBERED = 512  # characters of a command line, at most, whose words are kept in memory
 _MAX_NAME = 254  # characters of a domain name, with its last dot
 
 # Suffixes of several labels under which anybody may register: countries' own, then those of hosters
@@ -41,6 +42,17 @@ def arguments(command_line: str) -> list[str]:
     Blanks and tabs part words outside quotes; 2n backslashes before a quote are n, 2n+1 are n and
     a literal quote; two quotes inside quotes are a literal one. Linear in the text's length.
     """
+    if len(command_line) > _REMEMBERED:
+        return _words(command_line)
+    return _remembered_words(command_line).copy()
+
+
+@lru_cache(maxsize=4096)  # the same programs start again and again, and have children
+def _remembered_words(command_line: str) -> list[str]:
+    return _words(command_line)
+
+
+def _words(command_line: str) -> list[str]:
     if '"' not in command_line:
         return [word for word in command_line.replace("\t", " ").split(" ") if word]
     words: list[str] = []

@@ -114,14 +114,16 @@ def lines(message: str) -> dict[str, str]:
     """
     pairs: dict[str, str] = {}
     last = ""
-    for line in _LINE.split(message)[1:]:
-        named = _NAMED.match(line)
-        if named is None or named[1] in pairs:
+    for line in message.replace("\r\n", "\n").split("\n")[1:]:
+        name, colon, value = line.partition(":")
+        # As _NAMED has it, which takes three times as long.
+        named = colon and name.isalnum() and name.isascii() and not name[0].isdecimal()
+        if not named or name in pairs:
             if last:
                 pairs[last] += "\n" + line
             continue
-        last = named[1]
-        pairs[last] = line[named.end() :]
+        last = name
+        pairs[last] = value.removeprefix(" ")
     return {name: value.rstrip() for name, value in pairs.items()}
 
 

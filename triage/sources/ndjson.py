@@ -67,11 +67,21 @@ def loads(record: bytes) -> Doc:
     shape = record.translate(_SHAPE)
     if shape.count(b"{") > MAX_DEPTH:
         _check_depth(doc)
-    if _LONG_RUN in shape:
-        for match in _LONG_NUMBER.finditer(record):
-            if not -(1 << 63) <= int(match[1][:40]) < 1 << 63:
-                return _exact(record)
+    if _LONG_RUN in shape and _is_beyond(record, shape):
+        return _exact(record)
     return doc
+
+
+def _is_beyond(record: bytes, shape: bytes) -> bool:
+    """Whether a number of a record is beyond 64 bits, or is what looks like one in a string."""
+    at = shape.find(_LONG_RUN)
+    while at > 0:
+        before = at - 2 if record[at - 1 : at] == b"-" else at - 1
+        match = _LONG_NUMBER.match(record, max(before, 0))
+        if match is not None and not -(1 << 63) <= int(match[1][:40]) < 1 << 63:
+            return True
+        at = shape.find(_LONG_RUN, at + len(_LONG_RUN))
+    return False
 
 
 def _check_depth(doc: Doc) -> None:
