@@ -131,8 +131,8 @@ def _logon(doc: Doc, code: str, data: dict[str, str], kept: dict[str, Any]) -> N
     # events of the new session have its own, and a rule joins the two by it.
     names = (_LOGON_IDS[1], *_LOGON_IDS) if code in ("4624", "4627", "4964") else _LOGON_IDS
     for name in names:
-        if name in kept or name in user_data:
-            logon["id"] = kept.get(name) or user_data[name]
+        if found := kept.get(name) or user_data.get(name):
+            logon["id"] = found
             break
     if (kind := facts.LOGON_TYPES.get(data.get("LogonType", ""))) is not None:
         logon["type"] = kind
