@@ -202,6 +202,21 @@ async def test_follow_keeps_to_the_newest(console: Make, case: Path) -> None:
         assert rows.alert_id == held
 
 
+async def test_follow_keeps_to_the_newest_in_any_order(console: Make, case: Path) -> None:
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        rows = main_screen(app).rows
+        newest = app.desk.store[0].time
+        await press(pilot, "s", "s", "F")
+        assert app.desk.store.sort == "severity"
+        add_alerts(case, [{"id": "newer", "time": newest + 1}, {"id": "late", "time": 1}])
+        await until(pilot, lambda: rows.alert_id == "newer")
+        add_alerts(case, [{"id": "later", "time": 2}])
+        await until(pilot, lambda: app.desk.store.total == 19)
+        assert rows.alert_id == "newer"
+
+
 async def test_pause_holds_new_rows_back(console: Make, case: Path) -> None:
     app = console()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -113,6 +115,22 @@ def test_events_mark_what_matched_and_follow_the_window(case: Path, readers: Rea
     assert counts == sorted(counts)
     assert counts[1] == 31
     assert counts[0] < counts[-1]
+
+
+def test_what_was_read_around_an_alert_goes_with_it(case: Path, readers: Readers) -> None:
+    subjects = Subjects(readers, keep=1)
+    ids = [row.id for row in readers.here().alerts()]
+    first = subjects.get(ids[0], WINDOWS[1])
+    assert first is not None
+    assert first.neighbours is not None
+    held = weakref.ref(first)
+    gc.disable()  # a console lets it run seldom: nothing may wait for it
+    try:
+        del first
+        subjects.get(ids[1], WINDOWS[1])
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_attack_names_technique_and_neighbours(installutil: Subject) -> None:

@@ -79,7 +79,7 @@ class AlertList(RoleView, can_focus=True):
             self.marked = {one for one in self.marked if self.store.shows(one)}
         newest_first = self.follow or not (self.touched or self.settled)
         if len(self.store) and newest_first and (change.added or change.reset):
-            self._go(self._newest() if self.follow else 0)
+            self._go(self._newest(change) if self.follow else 0)
         elif place is not None:
             self._keep_on_screen(place, change)
         elif len(self.store):
@@ -117,11 +117,19 @@ class AlertList(RoleView, can_focus=True):
         self._line_before = self.cursor - top
         self._top = self._at(top) if top < len(self.listing) else (None, "")
 
-    def _newest(self) -> int:
-        if self.store.sort == "newest":
+    def _newest(self, change: Change | None = None) -> int:
+        """The row of the newest alert; after a ``change`` only what it added is looked at, and what
+        the cursor is on, which was the newest before."""
+        store = self.store
+        if store.sort == "newest":
             return 0
-        newest = self.store[-1] if self.store.sort == "oldest" else None
-        newest = newest or max(self.store, key=lambda row: row.time)
+        if store.sort == "oldest":
+            newest = store[-1]
+        elif change is None or change.reset or self.row is None or not store.shows(self.alert_id):
+            newest = max(store, key=lambda row: row.time)
+        else:
+            added = [row for one in change.added if (row := store.get(one)) is not None]
+            newest = max([self.row, *added], key=lambda row: row.time)
         return self.listing.place(newest.id) or 0
 
     def _choose_pattern(self) -> None:

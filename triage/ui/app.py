@@ -41,6 +41,9 @@ from triage.ui.subject import Readers
 from triage.ui.tour import Tour, TourStrip
 
 _POLL = 0.1  # seconds between two looks at the case
+_CROWD = 20  # alerts that come together: more of them are shown less often …
+_PACE = 0.25  # … with so many seconds between, so that keys need not wait for painting
+_TAKEN = 5.0  # seconds: who has not taken the news by then has an editor before the console
 _BREATH = 0.01  # seconds between two slices of what it held at first
 _KEEP = 5.0  # seconds between two looks at how the screen is
 _THEME_POLL = 0.5  # seconds between two looks at theme files
@@ -86,6 +89,7 @@ class Console(App[None]):
         self._roots = tuple(roots)
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._taken = threading.Event()  # the last news are shown
         self.news: News | None = None
         self._remember = remember
         self._look = memory.load(remember) if remember else Look()  # as last kept
@@ -138,6 +142,7 @@ class Console(App[None]):
     def on_unmount(self) -> None:
         self._stop.set()
         self._wake.set()
+        self._taken.set()
 
     def close(self) -> None:
         """Close the connections to the case, once no thread works any more."""
@@ -148,7 +153,11 @@ class Console(App[None]):
     # News -----------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        """In a thread: look at the case ten times a second until the app ends."""
+        """In a thread: look at the case ten times a second until the app ends.
+
+        News wait until the last are taken: were they to queue, a key would wait behind all of them,
+        and the rows of each would be kept.
+        """
         worker: Worker[None] = get_current_worker()
         while not (self._stop.is_set() or worker.is_cancelled):
             try:
@@ -157,19 +166,30 @@ class Console(App[None]):
                 news = None  # somebody writes for long: the next look will do
             except apsw.Error as error:
                 news = self._feed.failed(error)
+            pause = _POLL
             if news is not None:
+                self._taken.clear()
                 self.post_message(self.Came(news))
-            self._wake.wait(_BREATH if self._feed.reading else _POLL)
+                if not self._stop.is_set():  # else nobody takes them any more
+                    self._taken.wait(_TAKEN)
+                pause = _PACE if len(news.rows) > _CROWD else _POLL
+            self._wake.wait(_BREATH if self._feed.reading else pause)
             self._wake.clear()
 
     def on_console_came(self, message: Came) -> None:
-        self.news = message.news
-        self.desk.seen = message.news.journal
-        self._main.take(message.news)
+        try:
+            self._show_news(message.news)
+        finally:
+            self._taken.set()
+
+    def _show_news(self, news: News) -> None:
+        self.news = news
+        self.desk.seen = news.journal
+        self._main.take(news)
         for screen in self.screen_stack:
             # One that was pushed this moment has no parts yet, and begins with the case as it is.
             if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen != self._main:
-                screen.take(message.news)
+                screen.take(news)
 
     def on_hurry(self, _message: Hurry) -> None:
         self._wake.set()

@@ -57,6 +57,18 @@ class _Once(Generic[T]):
             return self._made[0]
 
 
+def _others(case: CaseReader, row: AlertRow) -> tuple[tuple[AlertRow, tuple[str, ...]], ...]:
+    found = [one for one in case.alerts_on(row.host, _NEIGHBOURS) if one.id != row.id]
+    by_rule: dict[str, tuple[str, ...]] = {}
+    result: list[tuple[AlertRow, tuple[str, ...]]] = []
+    for one in found:
+        if one.rule_id not in by_rule:
+            detail = case.alert(one.id)
+            by_rule[one.rule_id] = context.technique_ids(detail.doc) if detail else ()
+        result.append((one, by_rule[one.rule_id]))
+    return tuple(result)
+
+
 class Subject:
     """An alert, its surroundings and its neighbours, for the panes to show.
 
@@ -74,7 +86,7 @@ class Subject:
         self._forest = _Once(lambda: context.host_tree(readers.here(), alert))
         self._count = _Once(lambda: readers.here().process_count(alert.row.host))
         self._kin = _Once(lambda: context.kin(readers.here(), alert))
-        self._neighbours = _Once(lambda: self._others(readers.here()))
+        self._neighbours = _Once(lambda: _others(readers.here(), alert.row))
         self._tests = _Once(lambda: context.matched_values(alert))
         self._members = _Once(lambda: readers.here().members(alert.row.id))
         self._incidents = _Once(lambda: readers.here().incidents_with(alert.row.id))
@@ -157,18 +169,6 @@ class Subject:
     @property
     def matched_ids(self) -> frozenset[str]:
         return frozenset(one.event.id for one in self.alert.matched)
-
-    def _others(self, case: CaseReader) -> tuple[tuple[AlertRow, tuple[str, ...]], ...]:
-        row = self.alert.row
-        found = [one for one in case.alerts_on(row.host, _NEIGHBOURS) if one.id != row.id]
-        by_rule: dict[str, tuple[str, ...]] = {}
-        result: list[tuple[AlertRow, tuple[str, ...]]] = []
-        for one in found:
-            if one.rule_id not in by_rule:
-                detail = case.alert(one.id)
-                by_rule[one.rule_id] = context.technique_ids(detail.doc) if detail else ()
-            result.append((one, by_rule[one.rule_id]))
-        return tuple(result)
 
 
 class Subjects:
