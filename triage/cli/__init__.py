@@ -6,23 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from triage import __version__
-from triage.cli import (
-    convert,
-    demo,
-    doctor,
-    exceptions,
-    export,
-    hunt,
-    journal,
-    keys,
-    query,
-    rules,
-    sources,
-    verify,
-    watch,
-)
 from triage.cli.common import FAILED, OK, say
 from triage.errors import TriageError
 
@@ -44,6 +30,11 @@ Watch endpoint logs live, see alerts as they happen, understand each one in a mi
   triage verify CASE       is its audit journal whole, and do its alerts stand as it says?
 """
 
+_COMMANDS = (
+    *("watch", "demo", "hunt", "query", "sources", "rules", "exceptions", "export", "convert"),
+    *("doctor", "journal", "verify", "keys"),
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code: 0 done, 1 for what `doctor` or `verify` find, 2 bad
@@ -53,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"triage {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    work = (watch, demo, hunt, query, sources, rules, exceptions, export, convert)
-    for module in (*work, doctor, journal, verify, keys):
-        module.register(commands)
+    # Of a command that is named no other's modules are needed: a console is to be there at once.
+    given = sys.argv[1:] if arguments is None else arguments
+    for name in [name for name in given[:1] if name in _COMMANDS] or _COMMANDS:
+        import_module(f"triage.cli.{name}").register(commands)
     options = parser.parse_args(arguments)
     if "command" not in options:
         parser.print_help()
