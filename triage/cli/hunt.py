@@ -53,9 +53,9 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--processes",
         type=int,
-        default=0,
+        default=1,
         metavar="N",
-        help="match with N processes (default: one a processor, where the logs are large)",
+        help="match with N processes (default: %(default)s)",
     )
     unsafe_option(parser)
     parser.set_defaults(command=_hunt)
@@ -64,8 +64,8 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
 def _hunt(options: argparse.Namespace) -> int:
     if options.case and not options.unsafe_state:
         check_place(options.case)
-    if options.processes < 0:
-        raise TriageError("--processes takes a number from 1 on, or 0 to leave it to triage")
+    if options.processes < 1:
+        raise TriageError("--processes takes a number from 1 on")
     settings = rule_config(options)
     follower = Follower(options.paths, once=True)
     engine = Engine(settings, options.case or MEMORY, follower)

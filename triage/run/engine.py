@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import Protocol, TypeVar
 
 from triage.case.faults import told
@@ -27,7 +26,7 @@ from triage.event import Event
 from triage.failpoints import fail_point
 from triage.run.health import Health, lag_of, memory
 from triage.run.patience import at_once
-from triage.run.pool import MatchPool, worth
+from triage.run.pool import MatchPool
 from triage.run.rulebook import Config, Excepted, Rulebook, wall_clock
 from triage.sources import Block, Follower, Position, read_range
 
@@ -145,22 +144,15 @@ class Engine:
             self._insist(lambda: self.writer.commit_released(advance, released, rules))
             self.suppressed += len(released)
 
-    def matched(self, processes: int = 0) -> Iterator[tuple[Block, BlockResult]]:
-        """The blocks of all logs, each with what the rules find in it, as :meth:`take` wants them.
-
-        ``processes``: how many to match with; 0: as many as the size of the logs is worth.
-        """
+    def matched(self, processes: int = 1) -> Iterator[tuple[Block, BlockResult]]:
+        """The blocks of all logs, each with what the rules find in it, as :meth:`take` wants them;
+        ``processes``: how many to match with."""
         blocks = self.follower.poll()
-        first = next(blocks, None)
-        if first is None:
-            return
-        blocks = chain([first], blocks)
-        many = processes or worth(sum(one.size for one in self.follower.sources()))
-        if many == 1:
+        if processes == 1:
             yield from ((block, self._matcher(block)) for block in blocks)
             return
         mark = self.book.mark(self._excepted)
-        pool = MatchPool(self._config, self.book.switches, self._matcher, mark, many)
+        pool = MatchPool(self._config, self.book.switches, self._matcher, mark, processes)
         try:
             yield from pool(blocks)
         finally:
@@ -295,7 +287,7 @@ def settle() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
-def hunt(engine: Engine, progress: Callable[[], None], processes: int = 0) -> list[str]:
+def hunt(engine: Engine, progress: Callable[[], None], processes: int = 1) -> list[str]:
     """Read everything once; the ids of the alerts that stand at the end, in order of time.
 
     ``progress`` is called after each block; ``processes`` is as in ``Engine.matched``. All is read

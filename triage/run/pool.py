@@ -7,7 +7,6 @@ data; so it can be done anywhere. Only hunts use it: a console's engine leaves a
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,15 +16,7 @@ from triage.run.rulebook import Config, Rulebook, wall_clock
 from triage.sources import Block
 
 _AHEAD = 2  # blocks a process has waiting for it
-_MOST = 8
-WORTH = 64 << 20  # bytes of logs below which loading the rules once more costs more than it gains
-
 _own: tuple[str, Matcher] | None = None  # a worker's, with its mark
-
-
-def worth(size: int) -> int:
-    """How many processes to match with, for so many bytes of logs."""
-    return min(os.cpu_count() or 1, _MOST) if size >= WORTH else 1
 
 
 class MatchPool:
