@@ -6,7 +6,7 @@ order, in any process, on any machine; all that needs order or memory is in ``se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -110,12 +110,38 @@ class Suppression:
     event: StoredEvent
 
 
-class Pending(NamedTuple):
-    """A record that may fill later stages, once a first one is open for its key."""
+@dataclass(slots=True)
+class Pending:
+    """The records of a block that may fill later stages, once a first one is open for their key.
 
-    at: int  # its number in the block
-    time: int  # ns
-    steps: int  # mask of the steps
+    In columns, a row a record, since there are nearly as many as events and they may come from
+    another process.
+    """
+
+    rows: dict[Any, list[int]] = field(default_factory=dict)  # by join value, in order
+    at: list[int] = field(default_factory=list)  # number of the record in the block
+    time: list[int] = field(default_factory=list)  # ns
+    steps: list[int] = field(default_factory=list)  # place in `masks`
+    masks: dict[int, int] = field(default_factory=dict)  # masks of steps, each with its place
+
+    def add(self, at: int, time: int, mask: int, values: Iterable[Any]) -> None:
+        """A record with the values by which it waits."""
+        row = len(self.at)
+        self.at.append(at)
+        self.time.append(time)
+        self.steps.append(self.masks.setdefault(mask, len(self.masks)))
+        for value in values:
+            known = self.rows.get(value)
+            if known is None:
+                self.rows[value] = [row]
+            elif known[-1] != row:
+                known.append(row)
+
+    def of(self, value: Any) -> Iterator[tuple[int, int, int]]:
+        """(number of the record, its time, mask of the steps) of those that wait by a value."""
+        masks = list(self.masks)
+        for row in self.rows.get(value, ()):
+            yield self.at[row], self.time[row], masks[self.steps[row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +157,7 @@ class BlockResult:
     min_time: int  # ns; 0 where the block holds no event with a time
     max_time: int
     hosts: tuple[str, ...]
-    pending: Mapping[Any, Sequence[Pending]] = field(default_factory=dict)  # by join value
+    pending: Pending = field(default_factory=Pending)
     contacts: tuple[Contact, ...] = ()
     resolved: tuple[Resolved, ...] = ()
 
@@ -193,7 +219,8 @@ class Matcher:
                 stored = StoredEvent.of_record(block.format, record, place, host)
                 self._try(doc, stored, todo.steps, run)
             if todo.fields and order:
-                run.wait(doc, Pending(number, order[0], todo.waiting), todo.fields)
+                values = _waiting_values(doc, todo.fields)
+                run.pending.add(number, order[0], todo.waiting, values)
         return run.result()
 
     def awake(
@@ -278,6 +305,15 @@ def _keys(step: Step, doc: Doc) -> list[str]:
     return [orjson.dumps(key, default=str).decode() for key in step.condition.keys(doc)]
 
 
+def _waiting_values(doc: Doc, fields: Iterable[str]) -> Iterator[Any]:
+    for name in fields:
+        value = _WAITING[name](doc)
+        if value.__class__ is list:
+            yield from value
+        elif value is not None:
+            yield value
+
+
 class _Run:
     """What is gathered over a block."""
 
@@ -286,7 +322,7 @@ class _Run:
         self.suppressed: list[Suppression] = []
         self.processes: list[ProcessChange] = []
         self.rejects = list(block.rejects)
-        self.pending: dict[Any, list[Pending]] = {}
+        self.pending = Pending()
         self.meetings = Meetings()
         self._hosts: set[str] = set()
         self._min_time = self._max_time = self._events = self._untimed = 0
@@ -302,19 +338,6 @@ class _Run:
             self._min_time = time
         if time > self._max_time:
             self._max_time = time
-
-    def wait(self, doc: Doc, pending: Pending, fields: Iterable[str]) -> None:
-        """An event that waits for whatever the values of its fields open."""
-        known = self.pending
-        for name in fields:
-            value = _WAITING[name](doc)
-            for one in value if value.__class__ is list else (value,):
-                if one is None:
-                    continue
-                if (others := known.get(one)) is None:
-                    known[one] = [pending]
-                elif others[-1] is not pending:
-                    others.append(pending)
 
     def result(self) -> BlockResult:
         return BlockResult(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -106,9 +106,7 @@ class Waiting:
         self._openers: dict[str, _Opener] = {}
         self._open: dict[Any, dict[str, _Window]] = {}  # by value and rule
         self._blocks = _Blocks()
-        self._recent: OrderedDict[BlockPlace, tuple[Block, Mapping[Any, Sequence[Pending]]]] = (
-            OrderedDict()
-        )
+        self._recent: OrderedDict[BlockPlace, tuple[Block, Pending]] = OrderedDict()
 
     def use(self, matcher: Matcher, rules: Iterable[RuleLike]) -> None:
         """Work with these rules; ``matcher`` lets their later stages wait."""
@@ -137,7 +135,7 @@ class Waiting:
                 for known in self._blocks.find(value, low, high):
                     if known != place:
                         self._late(known, value, rule_id, (low, high), wake)
-        if result.pending and place is not None:
+        if result.pending.rows and place is not None:
             self._here(result, wake.setdefault(place, {}))
             self._keep(place, block, result.pending)
         hits: list[Hit] = []
@@ -164,10 +162,10 @@ class Waiting:
     def note(self, block: Block, result: BlockResult) -> KnownBlock | None:
         """Remember a block; what there is to know of it, None where nothing waits in it."""
         place = place_of(block)
-        if place is None or not result.pending:
+        if place is None or not result.pending.rows:
             return None
-        hashes = sorted({_hash(value) for value in result.pending})
-        times = [one.time for waiting in result.pending.values() for one in waiting]
+        hashes = sorted({_hash(value) for value in result.pending.rows})
+        times = result.pending.time
         known = KnownBlock(place, min(times), max(times), array("I", hashes).tobytes())
         self._blocks.add(known)
         return known
@@ -212,9 +210,9 @@ class Waiting:
     def _here(self, result: BlockResult, wake: dict[int, int]) -> None:
         """Wake the records of a block whose values are open."""
         masks = self._matcher.index.waiting
-        for value in result.pending.keys() & self._open.keys():
+        for value in result.pending.rows.keys() & self._open.keys():
             windows = [(masks[id_], one) for id_, one in self._open[value].items() if id_ in masks]
-            for at, time, steps in result.pending[value]:
+            for at, time, steps in result.pending.of(value):
                 for mask, window in windows:
                     if steps & mask and window.holds(time):
                         wake[at] = wake.get(at, 0) | steps & mask
@@ -229,26 +227,24 @@ class Waiting:
     ) -> None:
         """Wake the records of an earlier block that a first stage has come late for."""
         mask = self._matcher.index.waiting.get(rule_id, 0)
-        for at, time, steps in self._waiting_in(place).get(value, ()):
+        for at, time, steps in self._waiting_in(place).of(value):
             if steps & mask and span[0] <= time <= span[1]:
                 records = wake.setdefault(place, {})
                 records[at] = records.get(at, 0) | steps & mask
 
-    def _waiting_in(self, place: BlockPlace) -> Mapping[Any, Sequence[Pending]]:
+    def _waiting_in(self, place: BlockPlace) -> Pending:
         held = self._recent.get(place)
         if held is not None:
             self._recent.move_to_end(place)
             return held[1]
         block = self._reread(place)
         if block is None:
-            return {}
+            return Pending()
         pending = self._matcher(block).pending
         self._keep(place, block, pending)
         return pending
 
-    def _keep(
-        self, place: BlockPlace, block: Block, pending: Mapping[Any, Sequence[Pending]]
-    ) -> None:
+    def _keep(self, place: BlockPlace, block: Block, pending: Pending) -> None:
         self._recent[place] = block, pending
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)

@@ -1,10 +1,10 @@
 """Run: the engine at work, over logs once or for ever: follow, match, sequence, commit."""
 
-from triage.run.engine import Engine, hunt, settle
+from triage.run.engine import Engine, hunt
 from triage.run.follow import follow, stop_on_signals
 from triage.run.process import EngineProcess
 from triage.run.replay import Replay
-from triage.run.rulebook import Config, Rulebook, wall_clock
+from triage.run.rulebook import Config, Rulebook, settle, wall_clock
 
 __all__ = [
     "Config",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -274,17 +273,6 @@ class Engine:
     def close(self) -> None:
         self.follower.close()
         self.writer.close()
-
-
-def settle() -> None:
-    """Spare what lives as long as the process: to be called once the rules are compiled.
-
-    Rules and open sequences are some hundred thousand objects in no cycle, and Python looks through
-    all of them again and again: a fifth of the engine's time with hundreds of rules.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
 
 
 def hunt(engine: Engine, progress: Callable[[], None], processes: int = 1) -> list[str]:

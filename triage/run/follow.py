@@ -12,9 +12,9 @@ from triage.case.faults import CaseDamagedError, CaseUnavailableError, told
 from triage.case.lock import EngineLock
 from triage.case.mend import mark, marked
 from triage.case.write import CaseWriter
-from triage.run.engine import Engine, settle
+from triage.run.engine import Engine
 from triage.run.patience import Patience, StoppedError
-from triage.run.rulebook import Config, wall_clock
+from triage.run.rulebook import Config, settle, wall_clock
 from triage.sources import Follower
 
 _SAY_EVERY = 0.5  # seconds between two words of the engine to the console
