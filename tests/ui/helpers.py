@@ -72,9 +72,16 @@ async def settled(pilot: Pilot[Any]) -> None:
         if not getattr(screen, "settled", True):
             return False
         shown = [view for view in screen.query(PaneView) if view.display]
-        return app.news is not None and all(view.idle for view in shown)
+        return app.news is not None and all(view.idle and _bar_is_true(view) for view in shown)
 
     await until(pilot, done)
+
+
+def _bar_is_true(view: PaneView) -> bool:
+    """Whether the scrollbar tells of the lines that are there: it follows them a little later."""
+    bar = view.vertical_scrollbar
+    told = bar.window_virtual_size, bar.position
+    return not view.show_vertical_scrollbar or told == (view.virtual_size.height, view.scroll_y)
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:

@@ -145,7 +145,12 @@ class LinesView(RoleView, can_focus=True):
         self.scroll_to(y=max(0, top), animate=False, force=True)
 
     def watch_show_vertical_scrollbar(self) -> None:
-        self.call_after_refresh(self._layout_rows)
+        self.call_after_refresh(self._bar_shown)
+
+    def _bar_shown(self) -> None:
+        self._layout_rows()
+        # Textual tells a bar that is not shown yet nothing of where the page has been scrolled to.
+        self.vertical_scrollbar.position = self.scroll_y
 
     # Painting -------------------------------------------------------------------------------------
 
