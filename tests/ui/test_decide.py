@@ -143,15 +143,38 @@ async def test_a_tick_is_kept_with_who_and_when(console: Make, case: Path) -> No
         reader.close()
 
 
-async def test_read_only_refuses_and_says_so(console: Make, case: Path) -> None:
+CHANGES = {
+    "main": ["a", "c", "o", "number_sign", "at", "m", "f", "u", "W", "e"],
+    "pane": ["space", "enter"],
+    "R": ["space", "e"],
+    "X": ["e", "d", "plus", "D", "E", "u"],
+    "S": ["n"],
+}
+
+
+@pytest.mark.parametrize("place", CHANGES)
+async def test_read_only_refuses_and_says_so(place: str, console: Make, case: Path) -> None:
     app = console(read_only=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(120, 36)) as pilot:
         await settled(pilot)
-        alert_id = main_screen(app).rows.alert_id
-        await press(pilot, "a", "f", "u")
-        assert row_of(case, alert_id).status == "open"
-        assert "reading only" in toasts(app)
-        assert app.screen is main_screen(app)
+        assert "reading only" in screen_text(app)  # the status line
+        if place == "pane":
+            await press(pilot, "6", "tab")
+            await settled(pilot)
+            await press(pilot, "j", "j")
+        elif place != "main":
+            await press(pilot, place)
+            await settled(pilot)
+        screen = app.screen
+        for key in CHANGES[place]:
+            app.clear_notifications()
+            await press(pilot, key)
+            told = screen_text(app) if place == "S" else toasts(app)
+            assert "nothing can be changed here" in told, key
+            assert app.screen is screen
+    reader = CaseReader(str(case))
+    assert reader.journal_end() == 0
+    reader.close()
 
 
 async def test_the_cursor_keeps_its_alert_while_rows_arrive(console: Make, case: Path) -> None:

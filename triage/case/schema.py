@@ -10,11 +10,13 @@ from typing import Any
 
 import apsw
 
+from triage import seal
 from triage.case import chain, risk
 from triage.case.faults import CaseDamagedError, CaseUnavailableError, meaning, told
 from triage.errors import TriageError
 
 MEMORY = ":memory:"
+_READ_AND_MAKE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -240,14 +242,19 @@ def connect(path: str) -> apsw.Connection:
 
     ``":memory:"`` gives a case that is gone with its connection; what of it does not fit into a few
     megabytes lies in a file without a name, so that alerts can be many. Raises TriageError where
-    the file cannot be opened, is no case, or was made by a newer triage.
+    the file cannot be opened, is no case, or was made by a newer triage. In a sealed process it is
+    open for reading only, and not made.
     """
-    if path != MEMORY:
+    reading_only = seal.sealed()
+    if path != MEMORY and not reading_only:
         _precreate(Path(path))
+    flags = apsw.SQLITE_OPEN_READONLY if reading_only else _READ_AND_MAKE
     try:
-        connection = apsw.Connection("" if path == MEMORY else path)
+        connection = apsw.Connection("" if path == MEMORY else path, flags=flags)
         try:
-            _set_up(connection, path)
+            connection.set_busy_timeout(10_000)
+            if not reading_only:
+                _set_up(connection, path)
         except BaseException:
             connection.close(True)  # it may hold the case, and somebody will try again
             raise
@@ -283,7 +290,6 @@ def _precreate(path: Path) -> None:
 
 
 def _set_up(connection: apsw.Connection, path: str) -> None:
-    connection.set_busy_timeout(10_000)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = OFF")

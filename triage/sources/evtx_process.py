@@ -24,6 +24,7 @@ _MEMORY = 1 << 30  # bytes of address space
 _ANSWER = 64 << 20  # bytes of an answer
 _DEATHS = 3  # of the parser over one log, before that log is given up: each may take SECONDS
 _WORKER = Path(__file__).with_name("evtx_worker.py")
+COMMAND = (sys.executable, "-P", str(_WORKER), str(_MEMORY))
 
 Chunk = tuple[int, bytes]  # its number in the log, and what lies there
 
@@ -45,7 +46,7 @@ class Parser:
 
     def __init__(self, command: Sequence[str] = (), seconds: float = SECONDS) -> None:
         """``command``: another program that speaks as ``evtx_worker`` does."""
-        self._command = command or (sys.executable, "-P", str(_WORKER), str(_MEMORY))
+        self._command = command or COMMAND
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()  # panes read again in threads of their own

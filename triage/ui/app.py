@@ -119,7 +119,7 @@ class Console(App[None]):
 
     def _keep_look(self) -> None:
         """Keep how the screen is, where it is otherwise than last kept."""
-        if self._remember is None or not self._main.returned:
+        if self._remember is None or self.desk.read_only or not self._main.returned:
             return  # or a console that is left at once would forget what it had no time to show
         drill = next((one for one in self.screen_stack if isinstance(one, Drill)), None)
         look = replace(self._main.look(), theme=self.theme)

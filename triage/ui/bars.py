@@ -135,6 +135,7 @@ def status_segments(
     counts: Counts,
     rules: tuple[int, int],
     troubles: Sequence[str] = (),
+    read_only: bool = False,
 ) -> list[Segment]:
     """What is watched, how the engine is, and how many alerts wait: the console's first line.
 
@@ -144,6 +145,8 @@ def status_segments(
     """
     names = _in_short([PurePath(path).name or path for path in watched], 24, 24)
     found = [Segment((("triage", "title"), (f" {names}" if names else "", "")))]
+    if read_only:
+        found.append(Segment((("reading only", "warn"),)))
     wrong = "" if engine_word else _in_short(troubles, _WRONG_WIDTH, 48)
     if wrong and engine.state == "live":
         found.append(Segment(((f"▲ {wrong}", "warn"),)))

@@ -141,6 +141,8 @@ class AlertScreen(DecidingScreen):
                 self.say("this rule has no exceptions yet; f makes one")
 
     def _edit(self, path: Path) -> None:
+        if not self.may_write(self.desk):
+            return
         problem = external.edit(self.app, path)
         if problem:
             self.say(problem, "error")
@@ -162,6 +164,8 @@ class AlertScreen(DecidingScreen):
 
     def action_hand_over(self) -> None:
         """A report or an export of the case, of the filter's alerts or of the marked ones."""
+        if not self.may_write(self.desk):
+            return
         self.run_worker(self._hand_over(), exclusive=True, group="hand-over")
 
     async def _hand_over(self) -> None:

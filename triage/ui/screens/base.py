@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from triage.event import Event
 from triage.text import clean
 from triage.ui import facts
+from triage.ui.desk import Desk
 from triage.ui.feed import News
 from triage.ui.format import clock_time
 from triage.ui.lines_view import LinesView
@@ -15,6 +16,7 @@ from triage.ui.screens.dialogs import Choice, Option
 from triage.ui.screens.keyed import KeyedScreen
 from triage.ui.signals import Pivoted, Refined, SearchLogs
 
+READING_ONLY = "open for reading only: nothing can be changed here (`triage serve --write` can)"
 _MOST_FACTS = 24  # of one line, to choose from
 
 
@@ -33,6 +35,12 @@ class ConsoleScreen(KeyedScreen[None]):
             markup=False,
             timeout=6 if kind == "information" else 10,
         )
+
+    def may_write(self, desk: Desk) -> bool:
+        """Whether anything may be changed here; where not, the analyst is told."""
+        if desk.read_only:
+            self.say(READING_ONLY, "warning")
+        return not desk.read_only
 
     # Pivots ---------------------------------------------------------------------------------------
 

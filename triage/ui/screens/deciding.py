@@ -43,9 +43,6 @@ class DecidingScreen(ConsoleScreen):
 
     def _decide(self, ids: Sequence[str], seen: int, act: Act, told_as: str) -> None:
         """Decide on alerts as they were when ``seen`` was the journal's end."""
-        if self.desk.read_only:
-            self.say("the case is open for reading only", "warning")
-            return
         try:
             done = act(ids, seen)
         except Overtaken as found:
@@ -90,6 +87,9 @@ class DecidingScreen(ConsoleScreen):
         self.app.push_screen(Choice(title, options, [*lines, BLANK]), answered)
 
     def _ids(self) -> list[str]:
+        """The alerts to decide on; where there are none, or none may be, that is said."""
+        if not self.may_write(self.desk):
+            return []
         found = [row.id for row in self.targets()]
         if not found:
             self.say("there is no alert here", "warning")
@@ -182,12 +182,12 @@ class DecidingScreen(ConsoleScreen):
 
     def action_alert_false_positive(self) -> None:
         rows = self.targets()
+        if not self.may_write(self.desk):
+            return
         if not rows:
             self.say("there is no alert here", "warning")
         elif len({row.rule_id for row in rows}) > 1:
             self.say("the marked alerts are of several rules; an exception is of one", "warning")
-        elif self.desk.read_only:
-            self.say("the case is open for reading only", "warning")
         elif self.desk.readers.here().members(rows[0].id):
             self.say("this is made of alerts: make exceptions of those, and it goes", "warning")
         else:
@@ -201,8 +201,7 @@ class DecidingScreen(ConsoleScreen):
 
 def take_back(screen: ConsoleScreen, desk: Desk) -> bool:
     """Undo this person's last decision and say so; whether there was one."""
-    if desk.read_only:
-        screen.say("the case is open for reading only", "warning")
+    if not screen.may_write(desk):
         return False
     try:
         undone = desk.decisions.undo()

@@ -89,10 +89,7 @@ class Exceptions(FilteredPager):
         return item.value
 
     def _writable(self) -> Standing | None:
-        if self._desk.read_only:
-            self.say("the case is open for reading only", "warning")
-            return None
-        return self._current()
+        return self._current() if self.may_write(self._desk) else None
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
         found = message.item.value
@@ -157,10 +154,12 @@ class Exceptions(FilteredPager):
         self.load()
 
     def action_exceptions_file(self) -> None:
-        if one := self._current():
+        if one := self._writable():
             self._edit(one.item.path)
 
     def _edit(self, path: str) -> None:
+        if not self.may_write(self._desk):
+            return
         if problem := external.edit(self.app, Path(path)):
             self.say(problem, "error")
         self.load()

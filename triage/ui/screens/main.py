@@ -171,6 +171,7 @@ class Main(AlertScreen):
                     self.desk.store.counts,
                     (news.rules, news.broken),
                     news.troubles,
+                    self.desk.read_only,
                 )
             )
             self.rows.show_empty(self._nothing(news))
@@ -401,7 +402,7 @@ class Main(AlertScreen):
             self.say(str(error), "error")
             return
         present = View("", self._filter.value, store.sort, store.grouping)
-        self.app.push_screen(SavedViews(path, saved, present), self._take_view)
+        self.app.push_screen(SavedViews(path, saved, present, self.desk.read_only), self._take_view)
 
     def _take_view(self, view: View | None) -> None:
         if view is not None:

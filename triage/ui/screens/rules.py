@@ -10,7 +10,7 @@ import apsw
 
 from triage.alert import rule_fields
 from triage.case.read import CaseReader
-from triage.errors import Problem
+from triage.errors import Problem, TriageError
 from triage.rules import lint, load_rules
 from triage.text import clean
 from triage.ui import external, keys
@@ -105,11 +105,9 @@ class Rules(FilteredPager):
 
     def action_rules_switch(self) -> None:
         row = self.row
-        if row is None:
+        if row is None or not self.may_write(self._desk):
             return
-        if self._desk.read_only:
-            self.say("the case is open for reading only", "warning")
-        elif row.state in (BROKEN, RESTS):
+        if row.state in (BROKEN, RESTS):
             self.say(f"it can not run: {row.error or row.rule.reason}", "warning")
         elif row.state == OFF:
             self._switch(row, True, "")
@@ -125,7 +123,7 @@ class Rules(FilteredPager):
     def _switch(self, row: RuleRow, on: bool, reason: str) -> None:
         try:
             self._desk.decisions.switch_rule(row.rule.rule_id, row.rule.name, on, reason)
-        except apsw.Error as error:
+        except (TriageError, apsw.Error) as error:
             self.say(f"not saved: {error}", "error")
             return
         word = "on" if on else "off"
@@ -134,6 +132,8 @@ class Rules(FilteredPager):
         self.app.post_message(Hurry())
 
     def action_rules_edit(self) -> None:
+        if not self.may_write(self._desk):
+            return
         if self.row is None or not Path(self.row.rule.path).is_file():
             self.say("the rule's file is not here", "warning")
             return

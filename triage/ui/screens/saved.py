@@ -17,6 +17,7 @@ from triage.text import clean
 from triage.ui import keys, views
 from triage.ui.lines import BLANK, Item, Line, line
 from triage.ui.lines_view import LinesView
+from triage.ui.screens.base import READING_ONLY
 from triage.ui.screens.dialogs import Prompt
 from triage.ui.views import View
 
@@ -26,11 +27,12 @@ class SavedViews(ModalScreen[View]):
 
     BINDINGS = [*keys.bindings("dialog"), *keys.bindings("views")]  # noqa: RUF012 - Textual's own convention
 
-    def __init__(self, path: Path, saved: Sequence[View], present: View) -> None:
+    def __init__(self, path: Path, saved: Sequence[View], present: View, read_only: bool) -> None:
         super().__init__()
         self._path = path
         self._saved = list(saved)
         self._present = present
+        self._read_only = read_only
         self._word = ""  # what was done or went wrong
         self._doomed = ""  # the view that a second d deletes
 
@@ -72,6 +74,12 @@ class SavedViews(ModalScreen[View]):
         item = self._list.item
         return item.value if item is not None and isinstance(item.value, View) else None
 
+    def _may_write(self) -> bool:
+        if self._read_only:
+            self._word = READING_ONLY
+            self._show()
+        return not self._read_only
+
     def _save(self, saved: list[View], word: str) -> None:
         try:
             views.save(self._path, saved)
@@ -96,7 +104,8 @@ class SavedViews(ModalScreen[View]):
                 self._save([*others, replace(self._present, name=name)], f"kept as {clean(name)}")
 
         hint = "a name; one of that name is replaced"
-        self.app.push_screen(Prompt("Keep this view as", hint), named)
+        if self._may_write():
+            self.app.push_screen(Prompt("Keep this view as", hint), named)
 
     def action_views_rename(self) -> None:
         old = self._under
@@ -106,12 +115,12 @@ class SavedViews(ModalScreen[View]):
                 kept = [one for one in self._saved if one.name != name or one is old]
                 self._save([replace(one, name=name) if one is old else one for one in kept], "")
 
-        if old:
+        if old and self._may_write():
             self.app.push_screen(Prompt(f"Rename {old.name}", "its new name", old.name), named)
 
     def action_views_delete(self) -> None:
         view = self._under
-        if view is None:
+        if view is None or not self._may_write():
             return
         if self._doomed == view.name:
             left = [one for one in self._saved if one is not view]

@@ -37,6 +37,8 @@ def ask_outcome(
     screen: ConsoleScreen, desk: Desk, alert_id: str, step: Step, then: Callable[[], None]
 ) -> None:
     """Ask how a step ended, or for a note on it."""
+    if not screen.may_write(desk):
+        return
     detail = desk.readers.here().alert(alert_id)
     if detail is None:
         return
@@ -64,8 +66,7 @@ def _mark(
     note: str,
     then: Callable[[], None],
 ) -> None:
-    if desk.read_only:
-        screen.say("the case is open for reading only", "warning")
+    if not screen.may_write(desk):
         return
     steps = len(guide_of(detail).steps)
     try:
