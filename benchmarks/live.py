@@ -3,13 +3,16 @@
     python benchmarks/live.py                                    200 lines a second, 20 seconds
     python benchmarks/live.py --rate 2000 --seconds 600          ten minutes under load
     python benchmarks/live.py --rate 2000 --rules MANY_RULES     with more rules than its own two
+    python benchmarks/live.py --rate 2000 --age 300              events of five minutes ago
 
 Lines are spread over twenty logs. Every few seconds one log is rotated: it becomes ``.1``, the
 ``.1`` before it is packed to ``.2.gz``, and what was packed goes. Some lines are one event that
 alerts, some are the two of a sequence, a moment apart and in different logs. An engine of its own
 process follows; this one polls its case as a console does and notes when each alert's row is there.
-The delay counts from the write of the line that completes the alert. At the end all lines must have
-been read once, and all alerts be there.
+The delay counts from the write of the line that completes the alert; of it, the time until the
+engine has made the alert is told apart from that until its row is there. What lies around an alert
+is kept once five minutes have passed, so that a short run shows the price of that with ``--age``
+alone. At the end all lines must have been read once, and all alerts be there.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from triage.case.read import CaseReader
+from triage.case.schema import count
 
 TICK = 0.01  # seconds between two writes
 POLL = 0.1  # seconds between two looks of a console
@@ -65,12 +69,16 @@ LINE = (
 class Writers:
     """Logs that are written and rotated in a thread; notes when each alert was complete."""
 
-    def __init__(self, folder: Path, files: int, rate: int, seconds: float, rotate: float) -> None:
+    def __init__(
+        self, folder: Path, files: int, rate: int, seconds: float, rotate: float, age: float
+    ) -> None:
+        self._age = int(age * 10**9)
         self._paths = [folder / f"app{number:02}.ndjson" for number in range(files)]
         self._files = [path.open("ab", buffering=0) for path in self._paths]
         self._rate, self._seconds, self._rotate = rate, seconds, rotate
         self.lines = self.rotations = 0
-        self.done: dict[tuple[str, str], float] = {}  # (rule, entity id): when it was written
+        # (rule, entity id): when it was written, by the clock that only goes on and by that of day
+        self.done: dict[tuple[str, str], tuple[float, int]] = {}
         self.behind = 0.0  # seconds by which the writing itself was late, at most
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -86,14 +94,14 @@ class Writers:
             while waiting and waiting[0][0] <= now:
                 _, entity = waiting.pop(0)
                 self._write(entity, "first.exe", "network")
-                self.done["pair", entity] = time.monotonic()
+                self.done["pair", entity] = _now()
             if now >= next_rotation:
                 next_rotation += self._rotate
                 self._turn_over(self.rotations % len(self._files))
             time.sleep(max(0.0, TICK - (time.monotonic() - began - now)))
         for _, entity in waiting:
             self._write(entity, "first.exe", "network")
-            self.done["pair", entity] = time.monotonic()
+            self.done["pair", entity] = _now()
         for file in self._files:
             file.close()
 
@@ -104,13 +112,13 @@ class Writers:
             self._write(entity, f"app{number % 37}.exe", ("process", "network")[number % 2])
         elif number % (2 * ALERT_EVERY):
             self._write(entity, "loud.exe", "process")
-            self.done["loud", entity] = time.monotonic()
+            self.done["loud", entity] = _now()
         else:
             self._write(entity, "first.exe", "process")
             waiting.append((now + 0.3, entity))
 
     def _write(self, entity: str, name: str, category: str) -> None:
-        at = time.time_ns()
+        at = time.time_ns() - self._age
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 10**9))
         exe, number = name.encode(), self.lines
         self._files[number * 7 % len(self._files)].write(
@@ -139,12 +147,17 @@ class Writers:
         self.rotations += 1
 
 
+def _now() -> tuple[float, int]:
+    return time.monotonic(), time.time_ns()
+
+
 class Console:
     """Polls the case as a console does."""
 
     def __init__(self, case: Path) -> None:
         self.reader = CaseReader(str(case))
-        self.seen: dict[tuple[str, str], float] = {}  # (rule, entity id): when its row was there
+        # (rule, entity id): when its row was there, and when the engine had made it (ns)
+        self.seen: dict[tuple[str, str], tuple[float, int]] = {}
         self.rows = 0
         self._change = 0
 
@@ -156,7 +169,7 @@ class Console:
         for row in rows:
             self._change = row.change
             if row.rule_id in QUERIES and (row.rule_id, row.entity_id) not in self.seen:
-                self.seen[row.rule_id, row.entity_id] = now
+                self.seen[row.rule_id, row.entity_id] = now, row.created
                 self.rows += not row.superseded
 
 
@@ -198,8 +211,9 @@ def run(options: argparse.Namespace, folder: Path) -> int:
     for id_, query in QUERIES.items():
         (folder / "rules" / f"{id_}.toml").write_text(RULE.format(id=id_, query=query), "utf-8")
     writers = Writers(
-        folder / "logs", options.files, options.rate, options.seconds, options.rotate_every
-    )
+        folder / "logs", options.files, options.rate, options.seconds, options.rotate_every,
+        options.age,
+    )  # fmt: skip
     console = Console(folder / "live.triage")
     process = engine(folder, options.rules)
     memory: list[tuple[float, int]] = []
@@ -232,10 +246,15 @@ def run(options: argparse.Namespace, folder: Path) -> int:
     finally:
         process.kill()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    delays: dict[str, list[float]] = {rule: [] for rule in QUERIES}
-    for (rule, entity), at in writers.done.items():
+    spent, passed = used.ru_utime + used.ru_stime, time.monotonic() - began
+    kept = count(console.reader.connection, "SELECT count(*) FROM alert WHERE gathered")
+    delays: dict[str, list[float]] = {rule: [] for rule in (*QUERIES, "made", "shown")}
+    for (rule, entity), (at, day) in writers.done.items():
         if (rule, entity) in console.seen:
-            delays[rule].append(console.seen[rule, entity] - at)
+            seen, made = console.seen[rule, entity]
+            delays[rule].append(seen - at)
+            delays["made"].append((made - day) / 1e9)
+            delays["shown"].append(seen - at - (made - day) / 1e9)
     missing = writers.done.keys() - console.seen.keys()
     gaps = [gap for _, _, gap in console.reader.gaps()]
     print(
@@ -245,6 +264,8 @@ def run(options: argparse.Namespace, folder: Path) -> int:
     )
     print("  " + told("one event  ", delays["loud"]))
     print("  " + told("a sequence ", delays["pair"]))
+    print("  " + told("of that until it is made ", delays["made"]))
+    print("  " + told("    and until it is shown", delays["shown"]))
     print(
         f"  lines read {state.events:,}, lost {max(0, writers.lines - state.events):,}, twice"
         f" {max(0, state.events - writers.lines):,}; alerts missing {len(missing)},"
@@ -252,8 +273,10 @@ def run(options: argparse.Namespace, folder: Path) -> int:
     )
     print("  memory " + ", ".join(f"{size >> 20} MiB at {at:.0f} s" for at, size in memory[1:]))
     print(
-        f"  engine: {used.ru_utime + used.ru_stime:.0f} s of CPU, {state.open_hits:,} open events,"
-        f" {state.evicted:,} given up, case {(folder / 'live.triage').stat().st_size >> 20} MiB"
+        f"  engine: {spent:.0f} s of CPU ({spent / passed:.0%} of a processor),"
+        f" {state.open_hits:,} open events, {state.evicted:,} given up, case"
+        f" {(folder / 'live.triage').stat().st_size >> 20} MiB; what lies around is kept of"
+        f" {kept:,} alerts"
     )
     for gap in gaps[:5]:
         print(f"  gap: {gap}")
@@ -271,6 +294,7 @@ def main() -> None:
     parser.add_argument(
         "--rotate-every", type=float, default=2, help="seconds between two rotations, of any log"
     )
+    parser.add_argument("--age", type=float, default=0, help="seconds since the events happened")
     parser.add_argument("--rules", action="append", default=[], metavar="DIR")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="live-"))

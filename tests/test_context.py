@@ -180,6 +180,50 @@ def test_a_case_still_shows_what_lay_around_when_the_logs_are_gone(tmp_path: Pat
     assert [str(log) in reason for reason in around.missing] == [True]
 
 
+def test_evidence_is_kept_in_slices_however_short_they_are(tmp_path: Path) -> None:
+    """Between two of them new lines are read: nothing may be begun anew each time."""
+    rule = events.write_rule(tmp_path / "rule.toml")
+    for number in range(3):
+        log = events.write(tmp_path / "logs" / f"{number}.ndjson", family())
+        for same in (b"pc-1", b"evil"):
+            log.write_bytes(log.read_bytes().replace(same, same + b"-%d" % number))
+    config = Config((rule,), tmp_path / "x")
+    follower = Follower([tmp_path / "logs"], once=True)
+    engine = Engine(config, str(tmp_path / "c.triage"), follower)
+    ids = hunt(engine, lambda: None)
+    slices = 0
+    while slices == 0 or engine.gathering:
+        list(engine.gather(0))
+        slices += 1
+    assert slices > len(ids) == 3
+    reader = CaseReader(engine.writer.connection)
+    assert all(map(reader.gathered, ids))
+    for row in reader.alerts():
+        assert len(reader.events(row.host, 0, 1 << 62)) == 10
+
+
+def test_a_log_written_a_few_lines_at_a_time_is_remembered_as_what_lies_together(
+    tmp_path: Path,
+) -> None:
+    rule = events.write_rule(tmp_path / "rule.toml")
+    log = tmp_path / "log.ndjson"
+    follower = Follower([events.write(log, [])], clock=iter(range(1_000)).__next__)
+    engine = Engine(Config((rule,), tmp_path / "x"), str(tmp_path / "c.triage"), follower)
+    later = [events.start(3_600 + n, f"n{n}", "svchost.exe") for n in range(10)]
+    for doc in (*family(), *later):
+        with log.open("ab") as file:
+            file.write(events.line(doc))
+        for block in follower.poll():
+            engine.take(block)
+    reader = CaseReader(engine.writer.connection)
+    assert len(reader.blocks()) == 2  # an hour lies between them
+    (alert,) = (reader.alert(row.id) for row in reader.alerts())
+    assert alert is not None
+    assert len(context.around(reader, alert).events) == 10
+    assert len(reader.blocks("pc-1", events.START + 3_700 * times.SECOND)) == 0
+    engine.close()
+
+
 def test_the_nearest_events_are_found_without_reading_all_that_lies_around(
     tmp_path: Path,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage import times
+from triage.engine.blocks import BlockPlace, KnownBlock
 from triage.engine.match import Hit, Matcher
 from triage.engine.sequence import Match, Sequencer
-from triage.engine.waiting import KnownBlock, Waiting, place_of
+from triage.engine.waiting import Waiting
 from triage.eql import parse, search
 from triage.sources import Block, Position
 
@@ -75,23 +76,34 @@ def documents(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return docs
 
 
-def block(source: str, docs: list[dict[str, Any]], number: int = 0) -> Block:
-    position = Position(f"g{number}", source, 1, 1, "ecs", "utf-8", 0, 0)
+def block(source: str, docs: list[dict[str, Any]], start: int = 0) -> Block:
+    position = Position(source, source, 1, 1, "ecs", "utf-8", 0, 0)
     records = tuple(orjson.dumps(doc) for doc in docs)
-    return Block(source, "ecs", records, tuple(range(len(docs))), position)
+    return Block(source, "ecs", records, tuple(range(start, start + len(docs))), position)
 
 
 Alert = tuple[tuple[Any, ...], tuple[str, ...]]  # join key, ids of the events
 
 
 def streamed(
-    rule: Rule, blocks: list[Block], restarts: set[int], waiting: bool = False
+    rule: Rule, blocks: list[Block], restarts: set[int], waiting: bool = False, fresh: int = 64
 ) -> set[Alert]:
-    """The alerts that stand at the end."""
+    """The alerts that stand at the end; ``fresh``: how many blocks wait as they are, unjoined."""
     matcher = Matcher([(rule, [])], processes=False, waiting=waiting)
     sequencer = Sequencer([rule])
-    at = {place_of(one): one for one in blocks}
-    wait = Waiting(at.get)
+
+    def read_again(place: BlockPlace) -> Block:
+        """All that lies from its first record to its last, in how many blocks it ever came."""
+        found = [
+            (position, record)
+            for one in blocks
+            for position, record in zip(one.positions, one.records, strict=True)
+            if one.source == place.source and place.first <= position <= place.last
+        ]
+        positions, records = zip(*found, strict=True)
+        return replace(blocks[0], source=place.source, positions=positions, records=records)
+
+    wait = Waiting(read_again, most_fresh=fresh)
     wait.use(matcher, [rule] if waiting else [])
     known: list[KnownBlock] = []
     kept: dict[tuple[str, str], Hit] = {}
@@ -100,7 +112,7 @@ def streamed(
         if number in restarts:
             sequencer = Sequencer([rule])
             sequencer.restore(kept.values())
-            wait = Waiting(at.get)
+            wait = Waiting(read_again, most_fresh=fresh)
             wait.use(matcher, [rule] if waiting else [])
             wait.restore(known, kept.values())
         result = wait.advance(one, matcher(one))
@@ -143,11 +155,11 @@ def test_any_arrival_gives_what_a_search_finds(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(arrived)), max_size=4)))
     chunks = [arrived[a:b] for a, b in zip([0, *cuts], [*cuts, len(arrived)], strict=True)]
     blocks = [
-        block(data.draw(st.sampled_from(["one", "two"])), chunk, number)
-        for number, chunk in enumerate(chunks)
+        block(data.draw(st.sampled_from(["one", "two"])), chunk, start)
+        for start, chunk in zip([0, *cuts], chunks, strict=True)
     ]
     restarts = data.draw(st.sets(st.integers(0, 4)))
-    found = streamed(rule, blocks, restarts, waiting)
+    found = streamed(rule, blocks, restarts, waiting, data.draw(st.integers(0, 2)))
     if rule.query.kind == "sample":
         # A search answers with one sample of its choice for a key; a stream with the first to be.
         assert {key for key, _ in found} == {key for key, _ in wanted}

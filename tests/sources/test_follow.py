@@ -391,7 +391,9 @@ def test_a_root_that_does_not_exist_says_what_to_do(tmp_path: Path) -> None:
         Follower(["/dev/null"])
 
 
-def test_records_are_read_again_by_their_places(log: Path, watch: Watch) -> None:
+def test_records_are_read_again_by_their_places(
+    log: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     append(log, lines(*range(20_000)))
     watch.poll()
     for block in watch.blocks:
@@ -400,6 +402,20 @@ def test_records_are_read_again_by_their_places(log: Path, watch: Watch) -> None
     middle = watch.blocks[1]
     (one,) = read_range(middle.source, middle.format, middle.positions[7], middle.positions[7])
     assert one == (middle.positions[7], middle.records[7])
+
+    read = 0
+    real = os.pread
+
+    def counted(fd: int, length: int, at: int) -> bytes:
+        nonlocal read
+        read += length
+        return real(fd, length, at)
+
+    monkeypatch.setattr(os, "pread", counted)
+    few = list(read_range(middle.source, middle.format, *middle.positions[7:12:4]))
+    assert [record for _, record in few] == list(middle.records[7:12])
+    assert read < 100_000  # and not the megabyte that lies behind them
+    monkeypatch.undo()
     log.unlink()
     with pytest.raises(TriageError, match="the log is gone"):
         list(read_range(middle.source, middle.format, 0, 10))

@@ -216,6 +216,12 @@ ALTER TABLE rule ADD COLUMN enabled INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE rule ADD COLUMN threat TEXT NOT NULL DEFAULT '';
 """
 
+# Alerts whose surroundings are not kept yet, by time: asked for several times a second.
+_UNGATHERED = """
+DROP INDEX alert_gathered;
+CREATE INDEX alert_ungathered ON alert (time) WHERE gathered = 0;
+"""
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -232,6 +238,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     risk.install,
     _LATE,
     _RULE_FACTS,
+    _UNGATHERED,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_OUTCOMES) + 1  # the first version that can be verified

@@ -11,6 +11,7 @@ import orjson
 
 from triage.alert import Alert, alert_id, build, threat_ids
 from triage.case import risk
+from triage.case.blocks import BlockIndex, BlockRow
 from triage.case.incidents import Incidents
 from triage.case.model import EngineState, SourceState
 from triage.case.schema import (
@@ -24,9 +25,9 @@ from triage.case.schema import (
     transaction,
 )
 from triage.case.switches import ON, switches
+from triage.engine.blocks import KnownBlock
 from triage.engine.match import BlockResult, Hit, StoredEvent, Suppression
 from triage.engine.sequence import Advance, Match
-from triage.engine.waiting import BlockPlace, KnownBlock
 from triage.errors import Problem
 from triage.event import Event
 from triage.failpoints import fail_point
@@ -75,7 +76,7 @@ class CaseWriter:
         # The journal's end when it was last asked, and the rules switched up to there.
         self._switched: tuple[int, dict[str, bool]] = (-1, {})
         self._incidents = Incidents(self._db, self._insert, clock)
-        self._paths: dict[str, str] = {}  # of each generation, as last written
+        self.blocks = BlockIndex(self._db)
         self._keeps = path != MEMORY  # a case that is gone at the end needs no place to go on from
 
     @property
@@ -119,17 +120,6 @@ class CaseWriter:
             )
         return hits
 
-    def known_blocks(self) -> list[KnownBlock]:
-        """The blocks read so far in which records wait for the first stage of a sequence."""
-        rows = self._db.execute(
-            "SELECT source, format, first, last, generation, min_time, max_time, waiting"
-            " FROM block WHERE waiting <> x''"
-        )
-        return [
-            KnownBlock(BlockPlace(told_path(source), *place), low, high, waiting)
-            for source, *place, low, high, waiting in rows
-        ]
-
     # A block ------------------------------------------------------------------------------------
 
     def commit(
@@ -143,6 +133,7 @@ class CaseWriter:
         """Write all that a block brought about, and where to go on behind it, or nothing.
 
         ``known``: the block as far as records wait in it."""
+        row = self.blocks.row(block, result, known)
         with transaction(self._db):
             if self._keeps:
                 self._processes(result)  # first: an alert's process tree begins at one of them
@@ -163,10 +154,11 @@ class CaseWriter:
                     ),
                 )
             if self._keeps:
-                self._keep(block, result, advance, rules, known)
+                self._keep(block, result, advance, rules, row)
             incidents = self._incidents.settle()
             fail_point("before_commit")
         fail_point("after_commit")
+        self.blocks.wrote(block, row)
         return Committed((*found, *incidents), new + len(incidents), collapsed)
 
     def commit_confirmed(self, advance: Advance, rules: Mapping[str, Rule]) -> Committed:
@@ -210,7 +202,7 @@ class CaseWriter:
         result: BlockResult,
         advance: Advance,
         rules: Mapping[str, Rule],
-        known: KnownBlock | None,
+        row: BlockRow | None,
     ) -> None:
         at = self._clock()
         for message in block.gaps:
@@ -229,23 +221,9 @@ class CaseWriter:
             " last = max(last, excluded.last)",
             result.resolved,
         )
-        self._follow_name(block.position)
-        if block.positions:
-            self._db.execute(
-                "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    stored_path(block.source),
-                    block.format,
-                    block.positions[0],
-                    block.positions[-1],
-                    result.events,
-                    result.min_time,
-                    result.max_time,
-                    orjson.dumps(result.hosts).decode(),
-                    block.position.generation,
-                    known.values if known else b"",
-                ),
-            )
+        self.blocks.follow_name(block.position)
+        if row is not None:
+            self.blocks.write(block, row)
         for hit in advance.kept:
             self._store(hit.event)
             self._db.execute(
@@ -262,17 +240,6 @@ class CaseWriter:
         self._db.execute(
             "INSERT OR REPLACE INTO position VALUES (?, ?)",
             (block.position.generation, json.dumps(asdict(block.position))),
-        )
-
-    def _follow_name(self, position: Position) -> None:
-        """A log that was renamed is read back under its new name."""
-        if self._paths.get(position.generation) == position.path:
-            return
-        self._paths[position.generation] = position.path
-        path = stored_path(position.path)
-        self._db.execute(
-            "UPDATE block SET source = ? WHERE generation = ? AND source <> ?",
-            (path, position.generation, path),
         )
 
     def _alerts(

@@ -11,44 +11,23 @@ range and 32 bits of each value, so that a first stage may come as late as it wa
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import orjson
 
+from triage.engine.blocks import BlockPlace, KnownBlock, KnownBlocks, hash_of
 from triage.engine.index import RuleLike, waiting_key
 from triage.engine.match import BlockResult, Hit, Matcher, Pending, Suppression
 from triage.sources import Block
-from triage.times import SECOND
 
 _FOR_EVER = (1 << 63) - 1
-_SHORT = 600 * SECOND  # blocks of no longer a time are found by their end
-_RECENT = 8  # blocks held with what waits in them: most late events are late by little
-
-
-class BlockPlace(NamedTuple):
-    """Where a block lies, to read it again."""
-
-    source: str
-    format: str
-    first: int  # places of its first and last record, as in Block.positions
-    last: int
-    generation: str
-
-
-@dataclass(frozen=True, slots=True)
-class KnownBlock:
-    """A block read before, as far as waiting records need it."""
-
-    place: BlockPlace
-    min_time: int  # ns
-    max_time: int
-    values: bytes  # sorted 32-bit hashes of the join values that wait in it, in native order
-
+# Blocks held as they are, and their bytes: most late events are late by little.
+MOST_FRESH, _FRESH_BYTES = 64, 8 << 20
+_AGAIN = 8  # blocks held that were read again
 
 # Reads the records of a block again; nothing where its log is gone.
 Reread = Callable[[BlockPlace], Block | None]
@@ -91,6 +70,15 @@ class _Window:
         return at < len(self._lows) and self._lows[at] <= time
 
 
+class _Fresh(NamedTuple):
+    """A block read lately, with what waits in it."""
+
+    block: Block
+    pending: Pending
+    known: KnownBlock
+    size: int  # bytes of its records
+
+
 class _Opener(NamedTuple):
     """How a rule's first stage opens a window."""
 
@@ -101,17 +89,23 @@ class _Opener(NamedTuple):
 class Waiting:
     """What waits, and what it waits for."""
 
-    def __init__(self, reread: Reread) -> None:
+    def __init__(self, reread: Reread, *, most_fresh: int = MOST_FRESH) -> None:
         self._reread = reread
+        self._most_fresh = most_fresh
         self._openers: dict[str, _Opener] = {}
         self._open: dict[Any, dict[str, _Window]] = {}  # by value and rule
-        self._blocks = _Blocks()
-        self._recent: OrderedDict[BlockPlace, tuple[Block, Pending]] = OrderedDict()
+        self._blocks = KnownBlocks()
+        # What was read last is looked through as it is, and joined with what lies before it once
+        # it makes room for others.
+        self._fresh: OrderedDict[BlockPlace, _Fresh] = OrderedDict()
+        self._fresh_bytes = 0
+        self._again: OrderedDict[BlockPlace, tuple[Block, Pending]] = OrderedDict()
 
     def use(self, matcher: Matcher, rules: Iterable[RuleLike]) -> None:
         """Work with these rules; ``matcher`` lets their later stages wait."""
         self._matcher = matcher
-        self._recent.clear()  # their masks are those of other rules
+        self._settle(0, 0)
+        self._again.clear()  # their masks are those of other rules
         self._openers = {}
         for rule in rules:
             place = waiting_key(rule.query)
@@ -132,21 +126,21 @@ class Waiting:
         place = place_of(block)
         for hit in result.hits:
             for value, rule_id, low, high in self._opened(hit):
-                for known in self._blocks.find(value, low, high):
+                fresh = [one for one, held in self._fresh.items() if value in held.pending.rows]
+                for known in (*fresh, *self._blocks.find(value, low, high)):
                     if known != place:
                         self._late(known, value, rule_id, (low, high), wake)
         if result.pending.rows and place is not None:
             self._here(result, wake.setdefault(place, {}))
-            self._keep(place, block, result.pending)
         hits: list[Hit] = []
         suppressed: list[Suppression] = []
         for one, records in wake.items():
-            held = self._recent[one][0] if one in self._recent else self._reread(one)
+            held = block if one == place else self._held(one)
             if held is None:
                 continue  # gone since it told what waits in it
             for number, steps in sorted(records.items()):
-                fresh, kept_away = self._matcher.awake(held, number, steps)
-                hits.extend(fresh)
+                woken, kept_away = self._matcher.awake(held, number, steps)
+                hits.extend(woken)
                 suppressed.extend(kept_away)
         if not hits and not suppressed:
             return result
@@ -164,10 +158,13 @@ class Waiting:
         place = place_of(block)
         if place is None or not result.pending.rows:
             return None
-        hashes = sorted({_hash(value) for value in result.pending.rows})
+        hashes = sorted({hash_of(value) for value in result.pending.rows})
         times = result.pending.time
         known = KnownBlock(place, min(times), max(times), array("I", hashes).tobytes())
-        self._blocks.add(known)
+        size = sum(map(len, block.records))
+        self._fresh[place] = _Fresh(block, result.pending, known, size)
+        self._fresh_bytes += size
+        self._settle(self._most_fresh, _FRESH_BYTES)
         return known
 
     def forget(self, evicted: Iterable[Hit], is_open: Callable[[str, str], bool]) -> None:
@@ -233,70 +230,32 @@ class Waiting:
                 records[at] = records.get(at, 0) | steps & mask
 
     def _waiting_in(self, place: BlockPlace) -> Pending:
-        held = self._recent.get(place)
+        if place in self._fresh:
+            return self._fresh[place].pending
+        held = self._again.get(place)
         if held is not None:
-            self._recent.move_to_end(place)
+            self._again.move_to_end(place)
             return held[1]
         block = self._reread(place)
         if block is None:
             return Pending()
         pending = self._matcher(block).pending
-        self._keep(place, block, pending)
+        self._again[place] = block, pending
+        if len(self._again) > _AGAIN:
+            self._again.popitem(last=False)
         return pending
 
-    def _keep(self, place: BlockPlace, block: Block, pending: Pending) -> None:
-        self._recent[place] = block, pending
-        if len(self._recent) > _RECENT:
-            self._recent.popitem(last=False)
+    def _held(self, place: BlockPlace) -> Block | None:
+        if place in self._fresh:
+            return self._fresh[place].block
+        return self._again[place][0] if place in self._again else self._reread(place)
 
-
-class _Blocks:
-    """The blocks read before, found by value and time."""
-
-    def __init__(self) -> None:
-        self._short: list[KnownBlock] = []  # by their end
-        self._long: list[KnownBlock] = []
-        self._places: set[BlockPlace] = set()
-
-    def add(self, block: KnownBlock) -> None:
-        if block.place in self._places:
-            return  # read once more, after a crash
-        self._places.add(block.place)
-        if block.max_time - block.min_time <= _SHORT:
-            insort(self._short, block, key=_end)
-        else:
-            self._long.append(block)
-
-    def find(self, value: Any, low: int, high: int) -> list[BlockPlace]:
-        """Where records may lie that wait with a value, from ``low`` to ``high`` (ns)."""
-        start = bisect_left(self._short, low, key=_end)
-        stop = bisect_left(self._short, high + _SHORT + 1, lo=start, key=_end)
-        if start == stop and not self._long:
-            return []
-        mark = _hash(value)
-        return [
-            one.place
-            for some in (self._short[start:stop], self._long)
-            for one in some
-            if one.max_time >= low and one.min_time <= high and _holds(one.values, mark)
-        ]
-
-
-def _end(block: KnownBlock) -> int:
-    return block.max_time
-
-
-def _holds(values: bytes, mark: int) -> bool:
-    hashes = memoryview(values).cast("I")
-    at = bisect_left(hashes, mark)
-    return at < len(hashes) and hashes[at] == mark
-
-
-def _hash(value: Any) -> int:
-    # By what they are in JSON, since a join key is compared as that; 1 and True wait for nothing.
-    return crc32(
-        value.encode("utf-8", "replace") if value.__class__ is str else repr(value).encode()
-    )
+    def _settle(self, most: int, most_bytes: int) -> None:
+        """Hold no more fresh blocks than that; the others are remembered by their place."""
+        while len(self._fresh) > most or self._fresh_bytes > most_bytes:
+            _, oldest = self._fresh.popitem(last=False)
+            self._fresh_bytes -= oldest.size
+            self._blocks.add(oldest.known)
 
 
 def _name(hit: Hit) -> tuple[str, str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,10 +17,11 @@ from triage.case.read import CaseReader
 from triage.case.schema import MEMORY
 from triage.case.write import CaseWriter, Committed
 from triage.context import WINDOW, nearest
+from triage.engine.blocks import BlockPlace
 from triage.engine.match import BlockResult, Hit, Suppression
 from triage.engine.process import host_of
 from triage.engine.sequence import Sequencer
-from triage.engine.waiting import BlockPlace, Waiting
+from triage.engine.waiting import Waiting
 from triage.errors import TriageError
 from triage.event import Event
 from triage.failpoints import fail_point
@@ -42,9 +44,8 @@ class Insist(Protocol):
 
 @dataclass(slots=True)
 class _Gathering:
-    """The alert whose surroundings are being read."""
+    """The reading of what lies around an alert."""
 
-    alert_id: str
     reading: Iterator[tuple[Event, ...]]
     events: tuple[Event, ...] = ()
 
@@ -75,7 +76,10 @@ class Engine:
         self.evicted = 0
         self.collapsed = 0
         self.health = Health(clock)
+        self._ungathered: deque[str] = deque()  # alerts, in order of time
         self._gathering: _Gathering | None = None
+        # Alerts come by time, and the blocks around one are mostly those around the next.
+        self._recent = lru_cache(_RECENT_BLOCKS)(lambda *place: tuple(read_range(*place)))
         self._excepted = self.book.excepted()
         self._matcher = self.book.matcher(self._excepted, processes=self._keeps)
         self._waiting = Waiting(self._read_again)
@@ -95,7 +99,7 @@ class Engine:
         """Take up the sequences that were open when the case was last written."""
         hits = self.writer.open_hits(self.book.rules)
         self._sequencer.restore(hits)
-        self._waiting.restore(self.writer.known_blocks(), hits)
+        self._waiting.restore(self.writer.blocks.known(), hits)
         self._release(self._excepted)
 
     def refresh(self) -> bool:
@@ -231,31 +235,48 @@ class Engine:
         """Keep what lies around alerts in the case, for when the logs are gone.
 
         Only around alerts whose window has passed; yields how many are left. Stops after
-        ``seconds``, to be called again.
+        ``seconds``, give or take the reading of a block, to be called again.
         """
         with told():
             yield from self._gather(time.monotonic() + seconds)
 
+    @property
+    def gathering(self) -> bool:
+        """Whether there are alerts that :meth:`gather` is not done with."""
+        return bool(self._ungathered)
+
     def _gather(self, deadline: float) -> Iterator[int]:
-        reader = CaseReader(self.writer.connection)
-        waiting = self.writer.ungathered(self._clock() - WINDOW)
-        # Alerts come by time, and the blocks around one are mostly those around the next.
-        recent = lru_cache(_RECENT_BLOCKS)(lambda *place: tuple(read_range(*place)))
-        for done, alert_id in enumerate(waiting):
-            one = self._gathering
-            if one is None or one.alert_id != alert_id:
-                alert = reader.alert(alert_id)
-                if alert is None:
-                    continue
-                one = _Gathering(alert_id, nearest(reader, alert, _EVIDENCE_EVENTS, recent))
-                self._gathering = one
-            for events in one.reading:
-                one.events = events
-                if time.monotonic() > deadline:
-                    return  # it goes on from here when called again
+        if not self._ungathered:
+            self._ungathered.extend(self.writer.ungathered(self._clock() - WINDOW))
+        while self._ungathered:
+            alert_id = self._ungathered[0]
+            if not self._read_around(alert_id, deadline):
+                return  # it goes on from here when called again
+            assert self._gathering is not None  # noqa: S101 - it has just been read
+            events = self._gathering.events
+            self.writer.gather(alert_id, [(event, host_of(event.doc)) for event in events])
             self._gathering = None
-            self.writer.gather(alert_id, [(event, host_of(event.doc)) for event in one.events])
-            yield len(waiting) - done - 1
+            self._ungathered.popleft()
+            yield len(self._ungathered)
+            if time.monotonic() > deadline:
+                return
+        self._recent.cache_clear()
+
+    def _read_around(self, alert_id: str, deadline: float) -> bool:
+        """Go on reading what lies around an alert; False where time is up before it is done."""
+        if self._gathering is None:
+            reader = CaseReader(self.writer.connection)
+            alert = reader.alert(alert_id)
+            around = nearest(reader, alert, _EVIDENCE_EVENTS, self._recent) if alert else iter(())
+            self._gathering = _Gathering(around)
+        one, self._gathering = self._gathering, None  # begun anew should reading fail
+        for events in one.reading:
+            one.events = events
+            if time.monotonic() > deadline:
+                self._gathering = one
+                return False
+        self._gathering = one
+        return True
 
     def _read_again(self, place: BlockPlace) -> Block | None:
         """The records of a block read before, under the name its log has by now."""

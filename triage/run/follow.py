@@ -21,8 +21,8 @@ _SAY_EVERY = 0.5  # seconds between two words of the engine to the console
 _LOOK_EVERY = 1.0  # seconds between two looks at rule and exception files
 _COSTS_EVERY = 5.0  # seconds between two words on what rules cost
 _WAIT = 0.25  # seconds without news after which the logs are looked at again
-_GATHER_REST = 30  # times as long as gathering took, while logs are being written
-_GATHER_SECONDS = 0.2  # spent on evidence before the logs are looked at again
+_GATHER_SECONDS = 0.03  # spent on evidence before the logs are looked at again
+_GATHER_REST = 5  # times as long as that took, while logs are being written
 
 
 def follow(
@@ -132,22 +132,24 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
         if word != "live":
             word, said = "live", 0.0
         tell()
-        began = time.monotonic()
+        began, left = time.monotonic(), False
         if not busy or began >= gathers_from:
-            _gather(engine, stop)
+            left = _gather(engine)
             # Around one alert may lie a million events: new lines must not wait for old alerts.
             gathers_from = time.monotonic() + _GATHER_REST * (time.monotonic() - began)
-        engine.follower.wait(_WAIT)
+        engine.follower.wait(0.0 if left and not busy else _WAIT)
 
 
-def _gather(engine: Engine, stop: threading.Event) -> None:
-    """Keep what lies around alerts; what the case can not take now is gathered later."""
+def _gather(engine: Engine) -> bool:
+    """Keep what lies around alerts, for a moment; True where more is left.
+
+    What the case can not take now is gathered later."""
     try:
-        for _left in engine.gather(_GATHER_SECONDS):
-            if stop.is_set():
-                return
+        for _ in engine.gather(_GATHER_SECONDS):
+            pass
     except CaseUnavailableError:
-        return
+        return False
+    return engine.gathering
 
 
 def stop_on_signals(stop: threading.Event, *, attached: bool) -> None:

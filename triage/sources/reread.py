@@ -13,6 +13,8 @@ from triage.sources.detect import HEAD_BYTES, encoding_of
 from triage.sources.formats import framing
 from triage.sources.packed import SPOOL
 
+_LAST = 16 << 10  # bytes that the last record is taken to have at first: few are longer
+
 
 def read_range(source: str, format: str, start: int, end: int) -> Iterator[tuple[int, bytes]]:
     """(place, record) of the records of ``source`` from place ``start`` to ``end``, both included.
@@ -51,7 +53,7 @@ def _text(fd: int, kind: str, start: int, end: int) -> Iterator[tuple[int, bytes
     header = cut.header(kind, head, encoding)
     at = start
     while at <= end:
-        want = min(BLOCK_BYTES, end - at + MAX_RECORD_BYTES + 4096)
+        want = min(BLOCK_BYTES, end - at + _LAST)
         data = os.pread(fd, want, at)
         out = cut.cut(kind, data, at, encoding, len(data) < want, header=header)
         if not out.consumed and len(data) == want:
