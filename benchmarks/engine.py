@@ -52,14 +52,14 @@ def task_decode(log: str) -> dict[str, Any]:
 
 def task_engine(rules_dir: str, processes: str, log: str) -> dict[str, Any]:
     """Hunt with the rules of a folder, as the command does, with so many processes."""
-    from triage.run import Config, Engine, hunt, settle
+    from triage.run import Config, Engine, hunt, settling
     from triage.sources import Follower
 
     began = clocks()
     config = Config((Path(rules_dir),), Path(rules_dir) / "no-exceptions")
-    engine = Engine(config, ":memory:", Follower([log], once=True))
+    with settling():
+        engine = Engine(config, ":memory:", Follower([log], once=True))
     load = since(began)
-    settle()
     began = clocks()
     alerts = hunt(engine, lambda: None, int(processes))
     collapsed = engine.collapsed

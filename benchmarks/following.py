@@ -65,13 +65,12 @@ def lines(count: int, start: int = 0) -> bytes:
 
 def opened(folder: Path) -> Any:
     """An engine on the logs of a folder, with a case."""
-    from triage.run import Config, Engine, settle
+    from triage.run import Config, Engine, settling
     from triage.sources import Follower
 
     config = Config((folder / "rules",), folder / "exceptions")
-    engine = Engine(config, str(folder / "c.triage"), Follower([folder / "logs"]))
-    settle()
-    return engine
+    with settling():
+        return Engine(config, str(folder / "c.triage"), Follower([folder / "logs"]))
 
 
 def task_many(folder: Path, _: float) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from triage.cli.common import (
     unsafe_option,
 )
 from triage.errors import TriageError
-from triage.run import Engine, hunt, settle
+from triage.run import Engine, hunt, settling
 from triage.sources import Follower
 from triage.text import clean, json_line
 
@@ -68,8 +68,8 @@ def _hunt(options: argparse.Namespace) -> int:
         raise TriageError("--processes takes a number from 1 on")
     settings = rule_config(options)
     follower = Follower(options.paths, once=True)
-    engine = Engine(settings, options.case or MEMORY, follower)
-    settle()
+    with settling():
+        engine = Engine(settings, options.case or MEMORY, follower)
     try:
         problems = engine.book.problems
         for problem in problems:

@@ -251,18 +251,25 @@ def _flat(kind: type[AllOf] | type[AnyOf], members: Iterable[Tree]) -> Tree:
     return kind(tuple(flat))
 
 
-def demand_of(tree: Tree, field: str) -> Tree | None:
-    """What a condition with negations at its leaves demands of one field; None: nothing."""
-    match tree:
-        case Leaf(fields=fields) | Negation(member=Leaf(fields=fields)):
-            return tree if fields == (field,) else None
-        case AllOf(members=members):
-            kept = [part for one in members if (part := demand_of(one, field)) is not None]
-            return AllOf(tuple(kept)) if len(kept) > 1 else kept[0] if kept else None
-        case AnyOf(members=members):
-            kept = [part for one in members if (part := demand_of(one, field)) is not None]
-            return AnyOf(tuple(kept)) if len(kept) == len(members) else None
-    return None
+def demands_of(tree: Tree) -> dict[str, Tree]:
+    """What a condition with negations at its leaves demands of each field, of those it does of."""
+    if isinstance(tree, AllOf):
+        parts: dict[str, list[Tree]] = {}
+        for member in tree.members:
+            for field, part in demands_of(member).items():
+                parts.setdefault(field, []).append(part)
+        return {
+            field: AllOf(tuple(some)) if len(some) > 1 else some[0] for field, some in parts.items()
+        }
+    if isinstance(tree, AnyOf):
+        each = [demands_of(member) for member in tree.members]
+        return {
+            field: AnyOf(tuple(one[field] for one in each))
+            for field in each[0]
+            if all(field in one for one in each)
+        }
+    leaf = tree.member if isinstance(tree, Negation) else tree
+    return {leaf.fields[0]: tree} if isinstance(leaf, Leaf) and len(leaf.fields) == 1 else {}
 
 
 def name_of(tree: Tree) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from triage.engine.gates import bits, branches, demand_of, name_of
+from triage.engine.gates import bits, branches, demands_of, name_of
 from triage.eql import compile_stage
-from triage.eql.tree import AllOf, Leaf, Tree, tree_fields
+from triage.eql.tree import AllOf, Leaf, Tree
 from triage.fields import Doc
 
 _MOST_MASKS = 4_096  # whose steps are remembered
@@ -120,12 +120,10 @@ class StepIndex:
         """For each field what is demanded of it, and the mask of the steps that do."""
         demands: dict[str, dict[str, tuple[Tree, int]]] = {}
         for bit, tree in enumerate(self._trees):
-            for field in set(tree_fields(tree)):
-                demand = demand_of(tree, field)
-                if demand is not None:
-                    known = demands.setdefault(field, {})
-                    name = name_of(demand)
-                    known[name] = (demand, known.get(name, (demand, 0))[1] | 1 << bit)
+            for field, demand in demands_of(tree).items():
+                known = demands.setdefault(field, {})
+                name = name_of(demand)
+                known[name] = (demand, known.get(name, (demand, 0))[1] | 1 << bit)
         return {field: list(known.values()) for field, known in demands.items()}
 
     def plan(self, mask: int) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from triage.eql.access import reader
 from triage.eql.conditions import condition_tree
@@ -24,6 +25,9 @@ from triage.eql.tree import (
 )
 from triage.eql.values import FieldTypes, canonical, mapped_type
 from triage.fields import Doc
+
+# A rule is compiled when it is read, to tell what is wrong with it, and again when it is to run.
+_TREES: WeakKeyDictionary[Stage, Tree] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +57,7 @@ def compile_stage(
     stage: Stage, *, category_field: str = "event.category", field_types: FieldTypes = None
 ) -> CompiledStage:
     """A stage ready to run; EqlError for what only Elasticsearch's planner rejects."""
-    tree = condition_tree(stage.condition, stage.query_text, field_types)
+    tree = _tree(stage, field_types)
     return CompiledStage(
         stage,
         None if stage.category is None else frozenset((stage.category,)),
@@ -65,6 +69,15 @@ def compile_stage(
         | {key.name for key in stage.keys}
         | (set() if stage.category is None else {category_field}),
     )
+
+
+def _tree(stage: Stage, field_types: FieldTypes) -> Tree:
+    if field_types is not None:
+        return condition_tree(stage.condition, stage.query_text, field_types)
+    known = _TREES.get(stage)
+    if known is None:
+        known = _TREES[stage] = condition_tree(stage.condition, stage.query_text, None)
+    return known
 
 
 def _with_category(category: str | None, field: str, condition: Matcher) -> Matcher:

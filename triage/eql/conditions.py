@@ -19,6 +19,7 @@ from triage.eql.nodes import (
     Call,
     Comparison,
     Field,
+    Literal,
     Match,
     Membership,
     Node,
@@ -68,7 +69,7 @@ class _Builder:
             case Not(operand=operand):
                 return _not(self.tree(operand))
         if is_constant(node):
-            return Fixed(self._evaluator(node).constant() is True)
+            return Fixed(self._constant(node) is True)
         match node:
             case Field(name=name):
                 return self._leaf(node, name, _each(lambda value: value is True or value == "true"))
@@ -84,7 +85,7 @@ class _Builder:
                 test = _each(_as_text(text_test(node, self._source)))
                 return self._leaf(node, name, test, _pattern_need(node))
             case Call(args=(Field(name=name), *rest)) if all(map(is_constant, rest)):
-                constants = [self._evaluator(arg).constant() for arg in rest]
+                constants = [self._constant(arg) for arg in rest]
                 value_test = self._call_test(node, constants)
                 if value_test is not None:
                     return self._leaf(node, name, _each(value_test), _call_need(node, constants))
@@ -92,6 +93,10 @@ class _Builder:
 
     def _evaluator(self, node: Node) -> Evaluator:
         return Evaluator(node, self._source, self._types)
+
+    def _constant(self, node: Node) -> Any:
+        """The value of an expression without fields."""
+        return node.value if isinstance(node, Literal) else self._evaluator(node).constant()
 
     def _text(self, node: Node) -> str:
         return one_line(self._source.text[node.start : node.end])
@@ -127,7 +132,7 @@ class _Builder:
                     f" [{self._text(right)}] in [{op}]: one side must be constant",
                 )
             return self._scripted(node)
-        value = self._evaluator(right).constant()
+        value = self._constant(right)
         if value is None and op in ("==", "!="):
             return self._null_check(node, left, op)
         if isinstance(left, Field):
@@ -179,7 +184,7 @@ class _Builder:
                 )
 
     def _member_test(self, name: str, node: Membership) -> ValueTest:
-        values = [self._evaluator(item).constant() for item in node.items]
+        values = [self._constant(item) for item in node.items]
         values = [value for value in values if value is not None]
         if mapped_type(name, self._types) is not None:
             tests = [self._field_test(name, "==", value) for value in values]
@@ -193,7 +198,7 @@ class _Builder:
         return lambda found: any(equal(found, value) for value in values)
 
     def _member_need(self, name: str, node: Membership) -> Need | None:
-        values = [self._evaluator(item).constant() for item in node.items]
+        values = [self._constant(item) for item in node.items]
         if self._mapped(name) or not all(value.__class__ is str for value in values):
             return None
         return Need(tuple(map(fold, values)))

@@ -135,6 +135,8 @@ Node: TypeAlias = (
 
 def is_constant(node: Node) -> bool:
     """Whether no field takes part in an expression."""
+    if node.__class__ is Literal:  # as most are
+        return True
     match node:
         case Field():
             return False
@@ -152,9 +154,12 @@ def is_constant(node: Node) -> bool:
             return is_constant(value)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Stage:
-    """One event filter: the whole of an event query, or one ``[…]`` of a sequence or sample."""
+    """One event filter: the whole of an event query, or one ``[…]`` of a sequence or sample.
+
+    Compared by identity, so it can be a cheap dictionary key.
+    """
 
     category: str | None  # None for `any`
     condition: Node

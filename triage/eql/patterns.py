@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,6 +12,10 @@ from triage.eql.values import fold
 
 TextTest = Callable[[str], bool]
 _STAR, _ONE = object(), object()
+_SIGNS = {"*": _STAR, "?": _ONE}
+_PIECE = re.compile(r"\*+|\?|[^*?]+")
+_ESCAPED = re.compile(r"\*+|\?|(?:\\.|\\\Z|[^*?\\])+", re.DOTALL)
+_BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _MEMO_SIZE = 256  # values a compiled pattern remembers
 _MEMO_LENGTH = 128  # characters; longer values hardly come twice
 _MEMORY = 1 << 20  # bytes
@@ -64,27 +69,10 @@ def wildcard_test(patterns: Iterable[str], insensitive: bool, *, escapes: bool =
 
 def _pieces(pattern: str, escapes: bool) -> list[Any]:
     """Literal runs, _STAR and _ONE; runs of stars are one."""
-    pieces: list[Any] = []
-    run: list[str] = []
-    at = 0
-    while at < len(pattern):
-        char = pattern[at]
-        at += 1
-        if char not in "*?":
-            if char == "\\" and escapes and at < len(pattern):
-                char = pattern[at]
-                at += 1
-            run.append(char)
-            continue
-        if run:
-            pieces.append("".join(run))
-            run = []
-        sign = _STAR if char == "*" else _ONE
-        if sign is _ONE or not pieces or pieces[-1] is not _STAR:
-            pieces.append(sign)
-    if run:
-        pieces.append("".join(run))
-    return pieces
+    if not escapes:
+        return [_SIGNS.get(piece[0], piece) for piece in _PIECE.findall(pattern)]
+    pieces = _ESCAPED.findall(pattern)
+    return [_SIGNS.get(piece[0]) or _BACKSLASH.sub(r"\1", piece) for piece in pieces]
 
 
 def _expression(piece: Any) -> str:

@@ -251,6 +251,7 @@ def ip_text(number: int) -> str:
     return str(IPv6Address(number))
 
 
+@lru_cache(maxsize=256)  # rules name the same networks, the private ones, again and again
 def ip_range(text: str) -> tuple[int, int] | None:
     """First and last address of "10.0.0.0/8" (host bits are ignored) or of one address."""
     try:

@@ -4,7 +4,7 @@ from triage.run.engine import Engine, hunt
 from triage.run.follow import follow, stop_on_signals
 from triage.run.process import EngineProcess
 from triage.run.replay import Replay
-from triage.run.rulebook import Config, Rulebook, settle, wall_clock
+from triage.run.rulebook import Config, Rulebook, settling, wall_clock
 
 __all__ = [
     "Config",
@@ -14,7 +14,7 @@ __all__ = [
     "Rulebook",
     "follow",
     "hunt",
-    "settle",
+    "settling",
     "stop_on_signals",
     "wall_clock",
 ]

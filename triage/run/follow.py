@@ -14,7 +14,7 @@ from triage.case.mend import mark, marked
 from triage.case.write import CaseWriter
 from triage.run.engine import Engine
 from triage.run.patience import Patience, StoppedError
-from triage.run.rulebook import Config, settle, wall_clock
+from triage.run.rulebook import Config, settling, wall_clock
 from triage.sources import Follower
 
 _SAY_EVERY = 0.5  # seconds between two words of the engine to the console
@@ -72,8 +72,8 @@ def follow(
                 return engine
 
         try:
-            engine = patience(start)
-            settle()
+            with settling():
+                engine = patience(start)
             try:
                 _follow(engine, stop, clock)
             finally:

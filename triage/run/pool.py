@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 
 from triage.engine.match import BlockResult, Matcher
-from triage.run.rulebook import Config, Rulebook, settle, wall_clock
+from triage.run.rulebook import Config, Rulebook, settling, wall_clock
 from triage.sources import Block
 
 _AHEAD = 2  # blocks a process has waiting for it
@@ -70,10 +70,10 @@ class MatchPool:
 
 def _start(config: Config, switches: dict[str, bool], processes: bool) -> None:
     global _own
-    book = Rulebook(config, wall_clock, lambda: switches)
-    excepted = book.excepted()
-    _own = book.mark(excepted), book.matcher(excepted, processes=processes)
-    settle()
+    with settling():
+        book = Rulebook(config, wall_clock, lambda: switches)
+        excepted = book.excepted()
+        _own = book.mark(excepted), book.matcher(excepted, processes=processes)
 
 
 def _match(block: Block) -> tuple[str, BlockResult]:
