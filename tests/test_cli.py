@@ -113,7 +113,7 @@ def test_hunting_twice_into_one_case_gives_the_same_alerts(log: Path, tmp_path: 
     assert case.stat().st_mode & 0o777 == 0o600
 
 
-def test_control_characters_never_reach_standard_output(tmp_path: Path) -> None:
+def test_t1_control_characters_never_reach_standard_output(tmp_path: Path) -> None:
     nasty = "a\x1b]52;c;eA==\x07\x9b31m\u202e\x7fb.exe"
     docs = [events.start(1, "p1", nasty), events.start(2, "p2", "ok.exe")]
     log = events.write(tmp_path / "n.ndjson", docs)

@@ -45,6 +45,12 @@ def alert_id(rule_id: str, event_ids: Sequence[str]) -> str:
     return str(uuid.uuid5(_NAMESPACE, "\n".join((rule_id, *event_ids))))
 
 
+def bucket_of(match: Match, rule: Rule) -> int:
+    """Which of the rule's intervals a match falls in, for ``max_signals``."""
+    last = max(event.order for event in match.events)
+    return last[0] // rule.interval if rule.interval else 0
+
+
 def build(match: Match, rule: Rule, now: int) -> Alert:
     """The alert of a match. ``now`` (ns) is when it is made; nothing else is taken from outside."""
     events = [stored.event() for stored in match.events]
@@ -96,7 +102,7 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
         severity,
         risk_score,
         last.time,
-        last.time // rule.interval if rule.interval else 0,
+        bucket_of(match, rule),
         host,
         user,
         process,

@@ -83,7 +83,7 @@ def test_escapes_make_signs_literal() -> None:
         ("\ud800", "\ud800x", False),
     ],
 )
-def test_lucene_expressions(pattern: str, text: str, expected: bool) -> None:
+def test_t6_lucene_expressions(pattern: str, text: str, expected: bool) -> None:
     assert regex_test([pattern], insensitive=False)(text) is expected
 
 
@@ -96,7 +96,7 @@ def test_several_expressions_are_alternatives_and_case_can_be_ignored() -> None:
     "pattern",
     ["(", ")", "[", "[a", "a{", "a{x}", "a{9999}", "a||b", "<1-5>", "a&b", '"', "\\", "~a"],
 )
-def test_what_is_no_expression_is_told(pattern: str) -> None:
+def test_t5_t6_what_is_no_expression_is_told(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         regex_test([pattern], insensitive=False)
 
@@ -120,7 +120,7 @@ def seconds(run: Callable[[], object]) -> float:
     ],
     ids=["stars", "stars and signs", "long literal", "regular expressions"],
 )
-def test_time_is_linear_in_the_text(test: Callable[[str], bool]) -> None:
+def test_t5_time_is_linear_in_the_text(test: Callable[[str], bool]) -> None:
     size = 200_000
     once, more = "ab" * size, "ab" * (4 * size)
     # Four times the text: 4 in linear time, 16 in quadratic; between them, room for noise.

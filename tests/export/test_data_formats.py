@@ -79,7 +79,7 @@ def test_ndjson_is_the_alert_documents_with_todays_state(sample_case: Path, sele
     assert docs[-1]["triage.events"]
 
 
-def test_json_keeps_the_bytes_a_log_had(hostile_case: Path, select: Make) -> None:
+def test_t13_json_keeps_the_bytes_a_log_had(hostile_case: Path, select: Make) -> None:
     found = [
         doc["triage.events"][0]["process"]["command_line"]
         for doc in lines_of("ndjson", select(hostile_case))
@@ -108,14 +108,14 @@ STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_no_cell_begins_a_formula(start: str) -> None:
+def test_t13_no_cell_begins_a_formula(start: str) -> None:
     assert cell(f"{start}cmd|' /c calc'!A1").startswith("\"'")
     if start.isprintable():  # blanks before it do not make it harmless
         assert cell(f" {start}1").startswith("\"'")
 
 
 @given(st.text(alphabet="=+-@;'\"\t\r\n ＝a1,|"))
-def test_no_split_of_a_cell_begins_a_formula(text: str) -> None:
+def test_t13_no_split_of_a_cell_begins_a_formula(text: str) -> None:
     made = cell(text)
     assert made[0] == made[-1] == '"'
     assert not re.search(r"[\t\r\n]", made)

@@ -95,14 +95,14 @@ def harmless(text: str) -> Page:
     return page
 
 
-def test_a_hostile_case_becomes_a_harmless_page(hostile_case: Path, select: Make) -> None:
+def test_t14_a_hostile_case_becomes_a_harmless_page(hostile_case: Path, select: Make) -> None:
     page = harmless(html_of(select(hostile_case)))
     for text in HOSTILE:
         assert " ".join(shown(text).split()) in page.text, "what the log said is not told"
 
 
 @given(st.text() | st.sampled_from(HOSTILE))
-def test_any_text_is_text_in_an_element(text: str) -> None:
+def test_t14_any_text_is_text_in_an_element(text: str) -> None:
     page = Page(el("p", text, class_=text))
     assert [tag for tag, _ in page.tags] == ["p"]
     assert "".join(page.words) == shown(text)
@@ -276,7 +276,7 @@ def leaves(tokens: list[Token]) -> Iterator[Token]:
 
 
 @given(st.text() | st.sampled_from(HOSTILE) | st.text(alphabet="*_`[]()<>|\\#-=+!&;: \n~1.@w"))
-def test_any_text_is_text_in_markdown(text: str) -> None:
+def test_t14_any_text_is_text_in_markdown(text: str) -> None:
     made = markdown(text)
     tokens = MARKDOWN.parse(f"a {made} z\n")
     kinds = [token.type for token in leaves(tokens)]
@@ -296,7 +296,7 @@ def test_any_text_stays_in_its_cell(text: str) -> None:
     assert cells[1].content == "end"
 
 
-def test_a_hostile_case_becomes_harmless_markdown(hostile_case: Path, select: Make) -> None:
+def test_t14_a_hostile_case_becomes_harmless_markdown(hostile_case: Path, select: Make) -> None:
     text = "".join(BY_NAME["markdown"].write(select(hostile_case)))
     tokens = list(leaves(MARKDOWN.parse(text)))
     assert not [token for token in tokens if re.search("link|image|html|code|^s_", token.type)]

@@ -40,7 +40,7 @@ def test_an_existing_file_stays_unless_told_otherwise(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
-def test_a_link_is_not_followed(sample_case: Path, select: Make, tmp_path: Path) -> None:
+def test_t15_a_link_is_not_followed(sample_case: Path, select: Make, tmp_path: Path) -> None:
     (target := tmp_path / "precious").write_text("mine")
     (link := tmp_path / "out.csv").symlink_to(target)
     with pytest.raises(FileExistsError):
@@ -76,7 +76,7 @@ def test_a_folder_that_is_not_there_is_said(
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "a/b\\c:d", "-rf \x1b[31m", "...", ""])
-def test_a_suggested_name_is_one_file_name(sample_case: Path, select: Make, name: str) -> None:
+def test_t15_a_suggested_name_is_one_file_name(sample_case: Path, select: Make, name: str) -> None:
     made = suggested_name(replace(select(sample_case), name=name), BY_NAME["stix"])
     assert made.endswith("-20260312T1600.stix.json")
     assert not set(made) & set("/\\: \x1b")

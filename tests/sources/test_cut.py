@@ -181,7 +181,7 @@ def test_every_byte_of_any_garbage_is_accounted_for_and_none_twice(
     assert out.positions == sorted(out.positions)
 
 
-def test_bytes_that_are_no_utf16_cost_their_line_alone() -> None:
+def test_t9_bytes_that_are_no_utf16_cost_their_line_alone() -> None:
     raw = "a\n".encode("utf-16-le") + b"\x00\xd8\n\x00" + "b\n".encode("utf-16-le")
     out = cut("lines", raw, 0, "utf-16-le", final=True)
     assert out.records == [b"a", b"b"]
@@ -203,7 +203,7 @@ def test_bytes_that_are_no_utf16_cost_their_line_alone() -> None:
         *(("rows", unit) for unit in (b'"', b'""', b'"\n', b'a,"b', b"\n")),
     ],
 )
-def test_hostile_text_is_cut_in_linear_time(kind: str, unit: bytes) -> None:
+def test_t5_hostile_text_is_cut_in_linear_time(kind: str, unit: bytes) -> None:
     raw = unit * 40_000
     began = time.process_time()
     cut(kind, raw, 0, "utf-8", final=True, header=b"a")

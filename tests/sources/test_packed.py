@@ -232,7 +232,7 @@ def test_a_locked_entry_is_refused_and_the_others_are_read(tmp_path: Path) -> No
     assert states == {"open": "", "shut": "locked with a password; unpack it first"}
 
 
-def test_names_in_an_archive_only_name(tmp_path: Path) -> None:
+def test_t15_names_in_an_archive_only_name(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     out = io.BytesIO()

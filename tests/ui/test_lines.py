@@ -24,7 +24,7 @@ def test_wrapping_loses_nothing_and_fits(text: str, width: int, indent: int) -> 
     assert told.replace(" ", "") == source.text.replace(" ", "")
 
 
-def test_no_line_holds_what_a_terminal_obeys() -> None:
+def test_t1_t3_no_line_holds_what_a_terminal_obeys() -> None:
     hostile = "a\x1b]0;owned\x07\x9b31m\u202eb[/][@click=app.quit]x[/]\n"
     for made in (line(hostile), field("x", hostile), *paragraphs(hostile)):
         assert made.text.isprintable()

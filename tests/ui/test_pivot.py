@@ -73,7 +73,7 @@ async def test_a_search_is_stopped_and_keeps_what_it_found(
         await until(pilot, lambda: "stopped at" in screen_text(app))
 
 
-async def test_hostile_values_are_shown_escaped(console: Make, case: Path) -> None:
+async def test_t1_t3_hostile_values_are_shown_escaped(console: Make, case: Path) -> None:
     app = console()
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)

@@ -236,7 +236,7 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     return hostile, harmless
 
 
-def test_hostile_text_adds_no_kind_of_sequence(walks: tuple[bytes, bytes]) -> None:
+def test_t1_hostile_text_adds_no_kind_of_sequence(walks: tuple[bytes, bytes]) -> None:
     hostile, harmless = (
         {kind(match) for match in SEQUENCE.finditer(output.decode())} for output in walks
     )
@@ -244,18 +244,18 @@ def test_hostile_text_adds_no_kind_of_sequence(walks: tuple[bytes, bytes]) -> No
     assert "OSC 52" in harmless  # the walk did copy: the test would see it
 
 
-def test_nothing_but_printable_text_is_left(walks: tuple[bytes, bytes]) -> None:
+def test_t1_nothing_but_printable_text_is_left(walks: tuple[bytes, bytes]) -> None:
     left = plain(walks[0])  # decodes, too: a lone C1 byte is no UTF-8
     assert sorted({char for char in left if not char.isprintable()} - {"\r", "\n"}) == []
 
 
-def test_no_sequence_carries_what_the_log_said(walks: tuple[bytes, bytes]) -> None:
+def test_t1_no_sequence_carries_what_the_log_said(walks: tuple[bytes, bytes]) -> None:
     for match in SEQUENCE.finditer(walks[0].decode()):
         if kind(match) != "OSC 52":
             assert "pwn" not in match[0].lower()
 
 
-def test_what_is_copied_is_clean(walks: tuple[bytes, bytes]) -> None:
+def test_t1_what_is_copied_is_clean(walks: tuple[bytes, bytes]) -> None:
     copied = [
         base64.b64decode(match["osc"].rpartition(";")[2]).decode()
         for match in SEQUENCE.finditer(walks[0].decode())
@@ -267,7 +267,63 @@ def test_what_is_copied_is_clean(walks: tuple[bytes, bytes]) -> None:
     assert any("\\x1b]0;PWNTITLE" in text for text in copied)
 
 
-def test_it_is_all_there_in_escaped_form(walks: tuple[bytes, bytes]) -> None:
+def test_t1_t2_t3_it_is_all_there_in_escaped_form(walks: tuple[bytes, bytes]) -> None:
     shown = plain(walks[0])
     for escaped in ("PWN\\x1b]0;PWNTITLE\\x07", "\\x9b31m", "\\u202e", "[@click=app.quit]x[/]"):
         assert escaped in shown
+
+
+BYTES_RULE = RULE.format(text='"bytes"', note='""').replace(
+    """
+sequence by process.entity_id
+  [process where process.command_line : "*PWN*"]
+  [network where destination.port == 443]
+""",
+    'process where process.command_line : "*PWN*"',
+)
+
+
+def test_t1_each_of_the_256_bytes_is_shown_and_none_obeyed(tmp_path: Path) -> None:
+    """As a character of an alert in the list, and as a byte of a record that can not be read."""
+    logs = tmp_path / "logs"
+    rules = tmp_path / "rules"
+    logs.mkdir()
+    rules.mkdir()
+    (rules / "bytes.toml").write_text(BYTES_RULE.replace('from = "now-9m"', "max_signals = 1000"))
+    with (logs / "bytes.ndjson").open("wb") as log:
+        for code in range(256):
+            event = {
+                "@timestamp": "2026-03-12T12:00:00Z",
+                "event": {"kind": "event", "category": ["process"], "type": ["start"]},
+                "host": {"name": f"h{code:02X}{chr(code)}h", "os": {"type": "windows"}},
+                "user": {"name": f"u{chr(code)}u"},
+                "process": {"name": "p.exe", "command_line": f"PWN {code}", "pid": code},
+            }
+            log.write(json.dumps(event).encode() + b"\n")
+        for code in set(range(256)) - set(b"\r\n"):
+            log.write(b'{"broken %02X ' % code + bytes([code]) + b"\n")
+    hunt_into(tmp_path / "own.triage", [str(logs)], [rules])
+    arguments = [tmp_path / "own.triage", tmp_path / "exceptions", Path("themes")]
+    terminal = ConsoleTerminal(arguments, {"TERM": "xterm-256color"}, 140, 300)
+    try:
+        terminal.wait("of 256")
+        terminal.wait("h00")
+        terminal.send("!")
+        terminal.wait("can not be read")
+        terminal.send("q")
+        terminal.wait("of 256")
+        terminal.send("q")
+        assert terminal.end() == 0
+    except BaseException:
+        terminal.kill()
+        raise
+    shown = plain(terminal.output)
+    assert sorted({char for char in shown if not char.isprintable()} - {"\r", "\n"}) == []
+    for code in range(256):
+        assert f"h{code:02X}" in shown
+        if code < 0x20 or 0x7F <= code < 0xA0:
+            named = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code, f"\\x{code:02x}")
+            assert f"h{code:02X}{named}h" in shown
+    kinds = {kind(match) for match in SEQUENCE.finditer(bytes(terminal.output).decode())}
+    assert not any(one.startswith("ESC") and one[-1] in "PX^_" for one in kinds)
+    assert not {"OSC 8", "OSC 52"} & kinds

@@ -114,6 +114,27 @@ def test_a_broken_theme_says_where(tmp_path: Path, text: str, line: int, word: s
     assert folder.changed() == []  # told once
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's")
+def test_t15_a_folder_of_themes_that_are_none_is_told_and_harms_nothing(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.toml"
+    outside.write_text("password = 1\n")
+    themes = tmp_path / "themes"
+    themes.mkdir()
+    (themes / "good.toml").write_text('name = "../../good"\n')
+    os.mkfifo(themes / "pipe.toml")
+    (themes / "device.toml").symlink_to("/dev/zero")
+    (themes / "loop.toml").symlink_to(themes / "loop.toml")
+    (themes / "out.toml").symlink_to(outside)
+    (themes / "long.toml").write_text("#" * 2_000_000)
+    folder = ThemeFolder([themes])
+    found = [theme.name for theme, _ in folder.changed() if theme]
+    assert found == ["../../good"]  # a name, and no path of anything
+    told = {Path(path).name: problem.message for path, problem in folder.problems.items()}
+    assert told.keys() == {"pipe.toml", "device.toml", "out.toml", "long.toml"}
+    assert "not a regular file" in told["pipe.toml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outside.toml", "themes"]
+
+
 async def test_a_theme_is_taken_in_while_the_console_runs(
     console: Callable[..., Console], tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import apsw
 import orjson
 
-from triage.alert import Alert, alert_id, build, threat_ids
+from triage.alert import Alert, alert_id, bucket_of, build, threat_ids
 from triage.case import risk
 from triage.case.blocks import BlockIndex, BlockRow
 from triage.case.incidents import Incidents
@@ -246,7 +246,8 @@ class CaseWriter:
         self, matches: Sequence[Match], rules: Mapping[str, Rule], block: Block | None
     ) -> tuple[list[str], int, int]:
         found: list[str] = []
-        new = collapsed = 0
+        new = 0
+        full: dict[tuple[str, int], list[str]] = {}  # beyond max_signals, by rule and interval
         for match in matches:
             rule = rules[match.rule_id]
             id_ = alert_id(rule.rule_id, [event.id for event in match.events])
@@ -259,10 +260,11 @@ class CaseWriter:
                     )
                 found.append(id_)
                 continue
-            alert = build(match, rule, self._clock())
-            if self._full(alert, rule.max_signals):
-                collapsed += self._collapse(alert)
+            interval = rule.rule_id, bucket_of(match, rule)
+            if interval in full or self._full(interval, rule.max_signals):
+                full.setdefault(interval, []).append(id_)
                 continue
+            alert = build(match, rule, self._clock())
             self._insert(alert, late=block is not None and _is_late(match, block))
             scores = contributions(alert.doc, alert.host, alert.user, alert.risk_score)
             risk.add(self._db, alert.id, alert.rule_id, alert.time, scores)
@@ -273,31 +275,32 @@ class CaseWriter:
                 )
             found.append(id_)
             new += 1
-        return found, new, collapsed
+        return found, new, sum(self._collapse(*one) for one in full.items())
 
-    def _full(self, alert: Alert, max_signals: int) -> bool:
+    def _full(self, interval: tuple[str, int], max_signals: int) -> bool:
         have = count(
             self._db,
             "SELECT count(*) FROM alert WHERE rule_id = ? AND bucket = ? AND NOT superseded",
-            (alert.rule_id, alert.bucket),
+            interval,
         )
         return have >= max_signals
 
-    def _collapse(self, alert: Alert) -> int:
-        """Count an alert beyond the rule's max_signals on the interval's last one, once."""
-        self._db.execute(
-            "INSERT OR IGNORE INTO collapsed VALUES (?, ?, ?)",
-            (alert.id, alert.rule_id, alert.bucket),
+    def _collapse(self, interval: tuple[str, int], ids: Sequence[str]) -> int:
+        """Count alerts beyond the rule's max_signals on the interval's last one, each once; how
+        many are new."""
+        before = self._db.total_changes()
+        self._db.executemany(
+            "INSERT OR IGNORE INTO collapsed VALUES (?, ?, ?)", [(id_, *interval) for id_ in ids]
         )
-        if not self._db.changes():
-            return 0
-        self._db.execute(
-            "UPDATE alert SET collapsed = collapsed + 1, change = ? WHERE id ="
-            " (SELECT id FROM alert WHERE rule_id = ? AND bucket = ?"
-            "  ORDER BY time DESC, id LIMIT 1)",
-            (next_change(self._db), alert.rule_id, alert.bucket),
-        )
-        return 1
+        fresh = self._db.total_changes() - before
+        if fresh:
+            self._db.execute(
+                "UPDATE alert SET collapsed = collapsed + ?, change = ? WHERE id ="
+                " (SELECT id FROM alert WHERE rule_id = ? AND bucket = ?"
+                "  ORDER BY time DESC, id LIMIT 1)",
+                (fresh, next_change(self._db), *interval),
+            )
+        return fresh
 
     def _insert(self, alert: Alert, *, late: bool = False) -> None:
         self._db.execute(
