@@ -45,7 +45,7 @@ def order_of(doc: Doc, source: str, position: int) -> Order | None:
             return None
     if not fits(time):
         return None  # the year 9999 of a broken record is no place in the order of things
-    return time, _tiebreaker(doc), source, position
+    return time, _tiebreaker_of(doc), source, position
 
 
 def fits(number: int) -> bool:
@@ -53,14 +53,24 @@ def fits(number: int) -> bool:
     return -(1 << 63) <= number < 1 << 63
 
 
-def _tiebreaker(doc: Doc) -> int:
+def _tiebreaker_of(doc: Doc) -> int:
     # Asked of every event, so by plain look-ups: nested, or dotted at the top.
-    for outer, inner in (("event", "sequence"), ("winlog", "record_id")):
-        holder = doc.get(outer)
-        found = holder.get(inner) if holder.__class__ is dict else doc.get(f"{outer}.{inner}")
+    event, winlog = doc.get("event"), doc.get("winlog")
+    return tiebreaker(
+        event.get("sequence") if event.__class__ is dict else doc.get("event.sequence"),
+        winlog.get("record_id") if winlog.__class__ is dict else doc.get("winlog.record_id"),
+    )
+
+
+def tiebreaker(*candidates: object) -> int:
+    """What orders events of one instant: the first of some values that is a whole number of 64
+    bits, 0 where none is."""
+    for found in candidates:
         try:
-            if found is not None and fits(number := int(found)):
-                return number
+            if found is not None:
+                number: int = int(found)  # type: ignore[call-overload] # or TypeError
+                if fits(number):
+                    return number
         except (TypeError, ValueError):
             continue
     return 0

@@ -222,6 +222,12 @@ DROP INDEX alert_gathered;
 CREATE INDEX alert_ungathered ON alert (time) WHERE gathered = 0;
 """
 
+# Counting a rule's alerts of an interval, once for each alert, reads no alert.
+_COUNTED = """
+DROP INDEX alert_bucket;
+CREATE INDEX alert_bucket ON alert (rule_id, bucket, superseded);
+"""
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -239,6 +245,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _LATE,
     _RULE_FACTS,
     _UNGATHERED,
+    _COUNTED,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_OUTCOMES) + 1  # the first version that can be verified

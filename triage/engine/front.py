@@ -17,7 +17,8 @@ _SHARE = 0.1  # of the events that are asked for a field, for it to be among the
 _VARIETY = 0.25  # distinct combinations of values among the sampled events
 _MOST = 24  # fields
 
-Reader = Callable[[Doc], Any]
+Reader = Callable[[Any], Any]
+Together = Callable[[Sequence[int]], Reader]
 
 
 def key(value: Any) -> Any:
@@ -44,6 +45,13 @@ def choose(samples: Sequence[tuple[Any, ...]]) -> list[int]:
         if len(set(together)) <= len(samples) * _VARIETY:
             chosen.append(at)
     return chosen
+
+
+def together(names: Sequence[str], readers: Sequence[Reader]) -> Together:
+    """What makes :func:`read_together` of some of these fields, by their places."""
+    return lambda places: read_together(
+        [names[at] for at in places], [readers[at] for at in places]
+    )
 
 
 def read_together(names: Sequence[str], readers: Sequence[Reader]) -> Callable[[Doc], Any]:

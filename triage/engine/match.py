@@ -6,25 +6,28 @@ order, in any process, on any machine; all that needs order or memory is in ``se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
+from triage.engine import front
 from triage.engine.contacts import Contact, Meetings, Resolved
-from triage.engine.gates import Gate
+from triage.engine.gates import Gate, key_of
 from triage.engine.index import WAITING_FIELDS, ExceptedRule, Step, StepIndex
 from triage.engine.process import ProcessChange, host_of, process_change
 from triage.engine.sieve import Demands, Sieve
 from triage.eql.access import Reader, reader
-from triage.event import Event, identity, order_of
+from triage.event import Event, Order, identity, order_of
 from triage.fields import Doc
 from triage.sources import Block, RecordError, Reject, decode
 from triage.sources.block import EXCERPT_BYTES
+from triage.sources.glance import Glance, Look
 
 _MOST_SIEVES = 32
 _WAITING = {name: reader(name) for name in WAITING_FIELDS}
+_ALSO = (*WAITING_FIELDS, "event.type", "destination.ip", "dns.resolved_ip")
 
 
 class StoredEvent:
@@ -125,17 +128,24 @@ class Pending:
     masks: dict[int, int] = field(default_factory=dict)  # masks of steps, each with its place
 
     def add(self, at: int, time: int, mask: int, values: Iterable[Any]) -> None:
-        """A record with the values by which it waits."""
+        """A record with the values by which it waits: each a text, several, or None."""
         row = len(self.at)
         self.at.append(at)
         self.time.append(time)
         self.steps.append(self.masks.setdefault(mask, len(self.masks)))
         for value in values:
-            known = self.rows.get(value)
-            if known is None:
-                self.rows[value] = [row]
-            elif known[-1] != row:
-                known.append(row)
+            if value.__class__ is list:
+                for one in value:
+                    self._wait(row, one)
+            elif value is not None:
+                self._wait(row, value)
+
+    def _wait(self, row: int, value: Any) -> None:
+        known = self.rows.get(value)
+        if known is None:
+            self.rows[value] = [row]
+        elif known[-1] != row:
+            known.append(row)
 
     def of(self, value: Any) -> Iterator[tuple[int, int, int]]:
         """(number of the record, its time, mask of the steps) of those that wait by a value."""
@@ -185,43 +195,81 @@ class Matcher:
         self._optimise = optimise
         self._readers = {field: reader(field) for field in index.fields}
         self._sieves: dict[frozenset[str], Sieve] = {}  # of documents, by their outermost keys
-        self._any_sieve = self._sieve(self._readers)
+        self._any_sieve = self._sieve(self._readers, None)
+        # The same of records that a glance is enough for.
+        self._glance = Glance(
+            (*index.fields, *(name for name in _ALSO if name not in index.fields))
+        )
+        self._seen = dict(zip(self._glance.names, self._glance.readers, strict=False))
+        self._seen_sieves: dict[Any, Sieve] = {}  # by shape
 
     def __call__(self, block: Block) -> BlockResult:
         run = _Run(block)
-        plan = self.index.plan
-        for number, (record, position) in enumerate(
-            zip(block.records, block.positions, strict=True)
-        ):
-            try:
-                doc = decode(block.format, record)
-            except RecordError as error:
-                run.rejects.append(
-                    Reject(block.source, position, len(record), str(error), record[:EXCERPT_BYTES])
-                )
-                continue
-            if doc is None:
-                continue
-            host = host_of(doc)
-            order = order_of(doc, block.source, position)
-            run.note(host, order[0] if order else None)
-            if self.processes:
-                if change := process_change(doc, host, order):
-                    run.processes.append(change)
-                elif order:
-                    run.meetings.take(doc, host, order[0])
-            alive = self._sieve_for(doc).alive(doc) if self._optimise else self.index.every
-            if not alive:
-                continue
-            todo = plan(alive)
-            if todo.steps:
-                place = order or (0, 0, block.source, position)
-                stored = StoredEvent.of_record(block.format, record, place, host)
-                self._try(doc, stored, todo.steps, run)
-            if todo.fields and order:
-                values = _waiting_values(doc, todo.fields)
-                run.pending.add(number, order[0], todo.waiting, values)
+        look = self._glance.of(block) if self._optimise else None
+        if look is not None:
+            self._at_a_glance(block, look, run)
+        else:
+            for number in range(len(block.records)):
+                self._whole(block, number, run)
         return run.result()
+
+    def _whole(self, block: Block, number: int, run: _Run, alive: int | None = None) -> None:
+        """A record that has to be decoded; ``alive``: the steps it may fill, where known."""
+        record, position = block.records[number], block.positions[number]
+        try:
+            doc = decode(block.format, record)
+        except RecordError as error:
+            run.rejects.append(
+                Reject(block.source, position, len(record), str(error), record[:EXCERPT_BYTES])
+            )
+            return
+        if doc is None:
+            return
+        host = host_of(doc)
+        order = order_of(doc, block.source, position)
+        run.note(host, order[0] if order else None)
+        if self.processes:
+            run.tell_case(doc, host, order)
+        if alive is None:
+            alive = self._sieve_for(doc).alive(doc) if self._optimise else self.index.every
+        if not alive:
+            return
+        todo = self.index.plan(alive)
+        if todo.steps:
+            place = order or (0, 0, block.source, position)
+            stored = StoredEvent.of_record(block.format, record, place, host)
+            self._try(doc, stored, todo.steps, run)
+        if todo.fields and order:
+            values = [_WAITING[name](doc) for name in todo.fields]
+            run.pending.add(number, order[0], todo.waiting, values)
+
+    def _at_a_glance(self, block: Block, look: Look, run: _Run) -> None:
+        """A block's records, of which most need not be decoded."""
+        glance, plan, sieves, source = (
+            self._glance,
+            self.index.plan,
+            self._seen_sieves,
+            block.source,
+        )
+        order_of, shape_of, readers = glance.order_of, glance.shape, self._seen
+        concerns = _concern(readers) if self.processes else lambda seen: False
+        for number, record in enumerate(block.records):
+            seen = look(record)
+            if seen is None:
+                self._whole(block, number, run)
+                continue
+            shape = shape_of(seen)
+            sieve = sieves.get(shape) or self._sieve_of_shape(shape)
+            alive = sieve.alive(seen)
+            todo = plan(alive)
+            if todo.steps or concerns(seen):
+                self._whole(block, number, run, alive)
+                continue
+            order = order_of(seen, source, block.positions[number])
+            run.note(seen.host.name, order[0] if order else None)  # type: ignore[union-attr] # seen
+            if todo.fields and order:
+                values = [readers[name](seen) for name in todo.fields]
+                run.pending.add(number, order[0], todo.waiting, values)
 
     def awake(
         self, block: Block, number: int, steps: int
@@ -231,7 +279,10 @@ class Matcher:
         A hit that fills the first stage too takes the place of the one that was told before.
         """
         record, position = block.records[number], block.positions[number]
-        doc = decode(block.format, record) or {}
+        try:
+            doc = decode(block.format, record) or {}
+        except RecordError:
+            return (), ()
         order = order_of(doc, block.source, position)
         if order is None:
             return (), ()
@@ -281,13 +332,24 @@ class Matcher:
         if sieve is None:
             if len(self._sieves) >= _MOST_SIEVES or any("." in key for key in keys):
                 return self._any_sieve
-            readers = self._readers.items()
-            own = {n: read for n, read in readers if n.partition(".")[0] in keys}
-            sieve = self._sieve(own, tuple(n for n in self.index.fields if n in own))
+            own = _within(keys, self._readers)
+            sieve = self._sieve(own, front.together(list(own), list(own.values())))
             self._sieves[keys] = sieve
         return sieve
 
-    def _sieve(self, readers: Mapping[str, Reader], names: Sequence[str] = ()) -> Sieve:
+    def _sieve_of_shape(self, shape: Any) -> Sieve:
+        """The same of what is seen at a glance."""
+        if len(self._seen_sieves) >= _MOST_SIEVES:
+            self._seen_sieves.clear()
+        keys = self._glance.keys_of(shape)
+        own = _within(keys, {name: self._seen[name] for name in self.index.fields})
+        places = [self._glance.names.index(name) for name in own]
+        sieve = self._seen_sieves[shape] = self._sieve(
+            own, lambda chosen: self._glance.together([places[at] for at in chosen], key_of)
+        )
+        return sieve
+
+    def _sieve(self, readers: Mapping[str, Reader], together: front.Together | None) -> Sieve:
         """The sieve that reads these fields; others are absent for certain."""
         index = self.index
         every = index.every
@@ -297,21 +359,28 @@ class Matcher:
                 asked.append(demands)
             else:
                 every &= Gate(demands, every).mask(None, None, every)[0]
-        ordered = [readers[name] for name in index.fields if name in readers]
-        return Sieve(asked, ordered, every, names)
+        return Sieve(asked, list(readers.values()), every, together)
+
+
+def _concern(readers: Mapping[str, Reader]) -> Callable[[Any], bool]:
+    """Whether an event may have something to say of a process or a connection."""
+    kinds, *others = (readers[n] for n in ("event.type", "destination.ip", "dns.resolved_ip"))
+
+    def concerns(seen: Any) -> bool:
+        kind = kinds(seen)
+        told = kind if kind.__class__ is list else (kind,)
+        return "start" in told or "end" in told or any(read(seen) is not None for read in others)
+
+    return concerns
+
+
+def _within(keys: Container[str], readers: Mapping[str, Reader]) -> dict[str, Reader]:
+    """The readers of the fields below some outermost keys."""
+    return {name: read for name, read in readers.items() if name.partition(".")[0] in keys}
 
 
 def _keys(step: Step, doc: Doc) -> list[str]:
     return [orjson.dumps(key, default=str).decode() for key in step.condition.keys(doc)]
-
-
-def _waiting_values(doc: Doc, fields: Iterable[str]) -> Iterator[Any]:
-    for name in fields:
-        value = _WAITING[name](doc)
-        if value.__class__ is list:
-            yield from value
-        elif value is not None:
-            yield value
 
 
 class _Run:
@@ -338,6 +407,13 @@ class _Run:
             self._min_time = time
         if time > self._max_time:
             self._max_time = time
+
+    def tell_case(self, doc: Doc, host: str, order: Order | None) -> None:
+        """What an event has to say of a process or a connection."""
+        if change := process_change(doc, host, order):
+            self.processes.append(change)
+        elif order:
+            self.meetings.take(doc, host, order[0])
 
     def result(self) -> BlockResult:
         return BlockResult(

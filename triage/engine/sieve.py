@@ -66,13 +66,13 @@ class Sieve:
         demands: Sequence[Demands],
         readers: Sequence[Callable[[Any], Any]],
         every: int,
-        names: Sequence[str] = (),
+        together: front.Together | None = None,
     ) -> None:
         """``demands`` and ``readers``: for each field what is demanded, and how it is read;
-        ``names``: the fields, where no document has a dot in an outermost key."""
+        ``together``: makes what reads some of the fields at once, by their places."""
         self._demands = demands
-        self._names = names
-        self._learning = _LEARN if names else 0
+        self._together = together
+        self._learning = 0 if together is None else _LEARN
         self._asked = [0] * len(demands)
         self._often: list[int] = []  # fields that most events are asked for
         self._samples: list[tuple[Any, ...]] = []  # their values
@@ -128,11 +128,9 @@ class Sieve:
         if not self._learning:
             chosen = [self._often[at] for at in front.choose(self._samples)]
             self._samples = []
-            if chosen:
+            if chosen and self._together is not None:
                 self._front = frozenset(chosen)
-                self._read = front.read_together(
-                    [self._names[at] for at in chosen], [self._readers[at] for at in chosen]
-                )
+                self._read = self._together(chosen)
                 self._begin()
         return mask
 

@@ -20,6 +20,22 @@ _DIRECTIONS = {
 _GUID_LENGTHS = (36, 38)  # without and with braces
 
 
+def _named(given: str) -> str:
+    return guid(given) if len(given) in _GUID_LENGTHS else given
+
+
+def _directed(given: str) -> str:
+    return _DIRECTIONS.get(given.lower(), given)
+
+
+# The fields that have one form, and what makes it of a text.
+SETTLED = {
+    "process.entity_id": _named,
+    "process.parent.entity_id": _named,
+    "network.direction": _directed,
+}
+
+
 def settle(doc: Doc) -> Doc:
     """Bring an ECS document into that form, in place; the document.
 
@@ -45,11 +61,11 @@ def settle(doc: Doc) -> Doc:
 
 def _name(holder: Doc, name: str) -> None:
     given = holder.get(name)
-    if given.__class__ is str and len(given) in _GUID_LENGTHS:
-        holder[name] = guid(given)
+    if given.__class__ is str:
+        holder[name] = _named(given)
 
 
 def _direct(holder: Doc, name: str) -> None:
     given = holder.get(name)
-    if given.__class__ is str and (known := _DIRECTIONS.get(given.lower())) is not None:
-        holder[name] = known
+    if given.__class__ is str:
+        holder[name] = _directed(given)

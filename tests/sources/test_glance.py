@@ -1,0 +1,160 @@
+"""A glance at a record shows what decoding it whole would, or nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.events import connect, start
+from triage.eql.access import reader
+from triage.event import order_of
+from triage.sources import Block, Follower, Position, RecordError, decode
+from triage.sources.glance import Glance
+
+NAMES = (
+    "@timestamp",
+    "event.category",
+    "event.created",
+    "event.type",
+    "host.id",
+    "host.os.type",
+    "process.name",
+    "process.args",
+    "process.pid",
+    "process.entity_id",
+    "process.parent.entity_id",
+    "process.parent.name",
+    "process",
+    "network.direction",
+    "data_stream.dataset",
+    "winlog.event_data.TargetUserName",
+    "message",
+    "ünder.x",
+)
+GLANCE = Glance(NAMES)
+READERS = [reader(name) for name in NAMES]
+NOWHERE = Position("g", "log", 0, 0, "ecs", "utf-8", 0, 0)
+GUID = "{3AD05575-8857-4850-9277-11B85BDB8E09}"
+
+
+def block_of(*records: bytes) -> Block:
+    return Block("log", "ecs", records, tuple(range(len(records))), NOWHERE)
+
+
+def check(block: Block) -> int:
+    """Compare all that is seen of a block with its documents; how many records that are."""
+    look = GLANCE.of(block)
+    found = 0
+    for record, position in zip(block.records, block.positions, strict=True):
+        seen = look(record) if look is not None else None
+        if seen is None:
+            continue
+        found += 1
+        doc = decode(block.format, record)
+        assert doc is not None
+        for name, read, plain in zip(NAMES, GLANCE.readers, READERS, strict=True):
+            told, wanted = read(seen), plain(doc)
+            assert (told.__class__, told) == (wanted.__class__, wanted), (name, record)
+        assert GLANCE.order_of(seen, "log", position) == order_of(doc, "log", position)
+        assert seen.host is not None
+        assert seen.host.name == doc["host"]["name"]
+        present = {key for key, value in doc.items() if value is not None}
+        assert {name.partition(".")[0] for name in NAMES} & present <= GLANCE.keys_of(
+            GLANCE.shape(seen)
+        )
+    return found
+
+
+VALUES = st.one_of(
+    st.sampled_from(
+        ["cmd.exe", GUID, GUID.strip("{}"), "Outbound", "start", "Microsoft-Windows-Sysmon", "é"]
+    ),
+    st.sampled_from([0, 1, 1.0, True, 1 << 63, 1 << 70, -5, None]),
+    st.sampled_from([[], ["x"], ["x", "y"], [None], [1, "x"], [GUID], [["x"]], {}, {"x": 1}]),
+    st.sampled_from(["2026-01-01T00:00:05Z", "2026-01-01T00:00:05.123Z", 1767225600000]),
+)
+PATHS = st.sampled_from(
+    [*NAMES, "winlog", "winlog.provider_name", "winlog.channel", "winlog.time_created",
+     "winlog.record_id", "event", "event.sequence", "host", "host.name", "host.os", "EventID",
+     "data_stream", "process.parent", "_source", "@version"]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from([start, connect]),
+    st.lists(st.tuples(PATHS, VALUES, st.booleans()), max_size=5),
+    st.lists(PATHS, max_size=2),
+    st.booleans(),
+)
+def test_what_is_seen_is_what_decoding_gives(
+    make: Any, puts: list[tuple[str, Any, bool]], drops: list[str], plain: bool
+) -> None:
+    doc = make(5, "a", "cmd.exe")
+    doc["host"].update(id="h", os={"type": "windows"})
+    for name, value, dotted in puts:
+        node, parts = doc, name.split(".")
+        for part in () if dotted else parts[:-1]:
+            inner = node.get(part)
+            node = inner if isinstance(inner, dict) else node.setdefault(f"{part}", {})
+            if not isinstance(node, dict):
+                break
+        if isinstance(node, dict):
+            node[name if dotted else parts[-1]] = value
+    for name in drops:
+        doc.pop(name, None)
+    record = json.dumps(doc, ensure_ascii=plain).encode()
+    try:
+        decode("ecs", record)
+    except RecordError:
+        assert not check(block_of(record))
+        return
+    check(block_of(record))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_record_that_can_not_be_read_is_not_seen(data: st.DataObject) -> None:
+    record = orjson.dumps(start(1, "a", "cmd.exe", winlog={"record_id": 5}, x=[1.5, "é"]))
+    at = data.draw(st.integers(0, len(record) - 1))
+    with_ = data.draw(st.binary(max_size=3))
+    mutant = record[:at] + with_ + record[at + data.draw(st.integers(0, 3)) :]
+    try:
+        whole = decode("ecs", mutant)
+    except RecordError:
+        whole = None
+    if whole is None:
+        assert not check(block_of(mutant))
+    else:
+        check(block_of(mutant))
+
+
+def test_one_dotted_key_or_odd_byte_has_a_block_decoded_whole() -> None:
+    plain = orjson.dumps(start(1, "a", "cmd.exe"))
+    assert check(block_of(plain, plain)) == 2
+    assert GLANCE.of(block_of(plain, b'{"a":{"process.name" : 1}}')) is None
+    assert GLANCE.of(block_of(plain, b'{"a":"\xff"}')) is None
+    assert check(block_of(plain, b"{", b'{"a":' + b"[" * 70 + b"]" * 70 + b"}")) == 1
+
+
+def test_fields_of_any_name_are_asked_for() -> None:
+    record = orjson.dumps(start(1, "a", "cmd.exe"))
+    for name in ('a "b".c', "a\\b", "a\nb"):
+        assert Glance(("process.name", name)).of(block_of(record)) is None
+
+
+@pytest.mark.shared
+def test_shared_logs_look_the_same_at_a_glance(shared: Path) -> None:
+    logs = [*(shared / "rule-events").glob("*.ndjson"), *(shared / "logs").rglob("*.ndjson")]
+    seen = sum(
+        check(block)
+        for path in sorted(logs)[::4]
+        for block in Follower([str(path)], once=True).poll()
+    )
+    assert seen > 1_000
