@@ -69,6 +69,8 @@ async def settled(pilot: Pilot[Any]) -> None:
 
     def done() -> bool:
         screen = app.screen
+        if app.typed_ahead:
+            return False
         if not getattr(screen, "settled", True):
             return False
         shown = [view for view in screen.query(PaneView) if view.display]

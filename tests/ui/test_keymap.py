@@ -62,6 +62,27 @@ async def test_a_key_of_ones_own_does_it_and_the_old_one_no_longer(
         assert "  f5      acknowledge: you are looking into it" in told
 
 
+async def test_another_key_in_the_settings_is_in_force_at_once(
+    settings: Callable[[str], Path], console: Make, case: Path
+) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        settings('[keys]\n"alert.ack" = "K"\n')
+        await until(pilot, lambda: "K Ack" in screen_text(app))
+        settings('[keys]\n"alert.ack" = "K')  # no TOML: nothing is lost by it
+        await until(pilot, lambda: bool(app.keymap.problems))
+        alert = app._main.rows.alert_id
+        await press(pilot, "a")
+        assert row_of(case, alert).status == "open"
+        await press(pilot, "K")
+        assert row_of(case, alert).status == "acknowledged"
+        settings_file().unlink()
+        await until(pilot, lambda: "a Ack" in screen_text(app))
+        await press(pilot, "j", "a")
+        assert row_of(case, app._main.rows.alert_id).status == "acknowledged"
+
+
 def test_two_may_change_places(settings: Callable[[str], Path]) -> None:
     found = keymap.load(settings('[keys]\n"alert.ack" = "c"\n"alert.close" = "a"\n'))
     assert said(found) == []

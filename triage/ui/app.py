@@ -13,7 +13,6 @@ from pathlib import Path
 import apsw
 from rich.console import RenderableType
 from textual.actions import ActionParseResult
-from textual.app import App
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.message import Message
@@ -25,6 +24,7 @@ from triage.config import settings_file
 from triage.errors import Problem
 from triage.text import clean
 from triage.ui import keymap, keys, memory, themes
+from triage.ui.bars import KeyBar
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
 from triage.ui.memory import Look
@@ -39,6 +39,7 @@ from triage.ui.screens.main import Main
 from triage.ui.signals import Ask, Hurry, OpenAlert, Pivoted, Refined, SearchLogs
 from triage.ui.subject import Readers
 from triage.ui.tour import Tour, TourStrip
+from triage.ui.typeahead import TypedApp
 
 _POLL = 0.1  # seconds between two looks at the case
 _CROWD = 20  # alerts that come together: more of them are shown less often …
@@ -46,10 +47,10 @@ _PACE = 0.25  # … with so many seconds between, so that keys need not wait for
 _TAKEN = 5.0  # seconds: who has not taken the news by then has an editor before the console
 _BREATH = 0.01  # seconds between two slices of what it held at first
 _KEEP = 5.0  # seconds between two looks at how the screen is
-_THEME_POLL = 0.5  # seconds between two looks at theme files
+_THEME_POLL = 0.5  # seconds between two looks at theme files, and at the settings
 
 
-class Console(App[None]):
+class Console(TypedApp):
     """The app; everything else lives in screens."""
 
     CSS_PATH = "console.tcss"
@@ -95,19 +96,19 @@ class Console(App[None]):
         self._look = memory.load(remember) if remember else Look()  # as last kept
         self._main = Main(self.desk, roots, self._look)
         self.tour = Tour() if tour else None
-        self.keymap = keymap.load(settings_file())
+        self._key_file = keymap.KeyFile(settings_file())
+        self.keymap = keymap.Keymap()
 
     # Start and end --------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
         self._leave_on_signals()
-        self.set_keymap(self.keymap.textual())
+        self._read_keys(first=True)
         self._read_themes(first=True)
         self.push_screen(self._main)
         self.set_interval(_THEME_POLL, self._read_themes)
+        self.set_interval(_THEME_POLL, self._read_keys)
         self.set_interval(_KEEP, self._keep_look)
-        for problem in self.keymap.problems:
-            self._say_broken("key left as it was", problem)
         self.run_worker(self._follow, thread=True, group="feed", name="feed")
 
     def _leave_on_signals(self) -> None:
@@ -252,6 +253,23 @@ class Console(App[None]):
     def _show_tour(self) -> None:
         for strip in self.screen.query(TourStrip):
             strip.tell()
+
+    # Keys -----------------------------------------------------------------------------------------
+
+    def _read_keys(self, first: bool = False) -> None:
+        """Put the user's keys in force, where their settings changed."""
+        found = self._key_file.changed()
+        if found is None:
+            return
+        self.keymap = found
+        self.set_keymap(found.textual())
+        for screen in () if first else self.screen_stack:
+            for bar in screen.query(KeyBar):
+                bar.tell()
+        if not first and not found.problems:
+            self.notify("the keys are as your settings have them now", markup=False, timeout=3)
+        for problem in found.problems:
+            self._say_broken("key left as it was", problem)
 
     # Themes ---------------------------------------------------------------------------------------
 

@@ -100,10 +100,15 @@ class KeyBar(Bar):
 
     def __init__(self, actions: Sequence[Action], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._actions = actions
+        self._ours = actions
+        self._actions = actions  # with the keys that really do them
 
     def on_mount(self) -> None:
-        self._actions = [keymap.of(self.app).real(action) for action in self._actions]
+        self.tell()
+
+    def tell(self) -> None:
+        """Show the keys that are in force."""
+        self._actions = [keymap.of(self.app).real(action) for action in self._ours]
         # Help and palette stay to the last: they lead to everything else.
         last = [action for action in self._actions if action.id in ("help", "palette")]
         rest = [action for action in self._actions if action not in last]

@@ -27,6 +27,7 @@ class Desk:
     seen: int = 0  # the newest journal entry whose effect is on the screen
     # Values of the fields of alert documents that the filter names, as far as they are read.
     documents: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    preparing: bool = False  # the next dialog is being made ready: what is typed is meant for it
     window: int = WINDOWS[1]  # of related events, ns each side
 
     def __post_init__(self) -> None:

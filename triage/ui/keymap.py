@@ -76,14 +76,38 @@ def typed(key: str) -> str:
     return "+".join((*modifiers, last if last in _NAMED else key_to_character(last) or last))
 
 
-def load(path: Path) -> Keymap:
-    """The keys of a settings file; ours where there is no file or no such table."""
+class KeyFile:
+    """A settings file that is looked at again and again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, int] | None = None  # of the file that was read
+        self._last = Keymap()
+
+    def changed(self) -> Keymap | None:
+        """The keys, where the file is another than at the last look; the ones before, and why,
+        where it can not be read."""
+        try:
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+        except OSError:
+            stamp = (0, 0)  # as if it were empty
+        if stamp == self._stamp:
+            return None
+        self._stamp = stamp
+        self._last = load(self._path, self._last)
+        return self._last
+
+
+def load(path: Path, before: Keymap = Keymap()) -> Keymap:
+    """The keys of a settings file, ours where there is no file or no such table; those ``before``
+    where the file is no TOML."""
     if not path.exists():
         return Keymap()
     try:
         table, text = read_toml(path)
     except TomlError as error:
-        return Keymap(problems=(error.problem,))
+        return Keymap(before.given, (error.problem,))
     places = Places(text)
     problems: list[Problem] = []
 

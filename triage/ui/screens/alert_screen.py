@@ -34,6 +34,10 @@ from triage.ui.subject import WINDOWS
 class AlertScreen(DecidingScreen):
     """A screen with alerts on it; subclasses say which."""
 
+    @property
+    def takes_keys(self) -> bool:
+        return not self.desk.preparing
+
     # What subclasses say --------------------------------------------------------------------------
 
     def current(self) -> AlertRow | None:

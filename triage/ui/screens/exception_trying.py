@@ -101,6 +101,10 @@ class TryingScreen(KeyedScreen[str]):
         shown = self.found is not None and self._generation == self._shown_generation
         return bool(self._hint and not self.draft.conditions) or (shown and self._reading is None)
 
+    @property
+    def takes_keys(self) -> bool:
+        return self._trial is not None or bool(self._hint)
+
     def _show(self) -> None:
         """Show the draft and what it would hide."""
         raise NotImplementedError

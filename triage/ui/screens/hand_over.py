@@ -45,7 +45,11 @@ async def hand_over(app: App[None], desk: Desk, chosen: Sequence[AlertRow]) -> t
     )
     if format_ is None:
         return "", ""
-    selection = await asyncio.to_thread(_selection, desk, asked, chosen)
+    desk.preparing = True
+    try:
+        selection = await asyncio.to_thread(_selection, desk, asked, chosen)
+    finally:
+        desk.preparing = False
     named = suggested_name(selection, format_)
     while True:
         title = f"Write {plural(len(selection.rows), 'alert')} to"

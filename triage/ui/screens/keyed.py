@@ -15,6 +15,11 @@ from triage.ui.tour import Tour, TourStrip
 class KeyedScreen(Screen[ScreenResultType]):
     """What can be done here is told, found by name and clicked."""
 
+    @property
+    def takes_keys(self) -> bool:
+        """Whether there is something yet for a key to work on; what is typed waits for it."""
+        return True
+
     def scopes(self) -> Sequence[str]:
         """The scopes of the key table that work here, with what has the focus."""
         ids = {one.binding.id or "" for one in self.active_bindings.values()}

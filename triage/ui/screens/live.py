@@ -41,7 +41,9 @@ class LivePager(Pager):
         super().__init__(title, (), footer)
         self._desk = desk
         self._news = news
-        self._stale = self._loading = False
+        self._stale, self._loading = False, True
+        self._loads = 0
+        self._width = 0  # cells that the last lines were made for
 
     def build(self) -> Build:
         """What makes the lines, in a thread of its own: it holds all that it needs of now."""
@@ -51,6 +53,10 @@ class LivePager(Pager):
     def settled(self) -> bool:
         """All that came is shown."""
         return not (self._stale or self._loading)
+
+    @property
+    def takes_keys(self) -> bool:
+        return bool(self._lines) or not self._loading
 
     def on_mount(self) -> None:
         self.set_interval(_EVERY, self._refresh)
@@ -70,7 +76,8 @@ class LivePager(Pager):
     def load(self) -> None:
         """Read the lines anew."""
         self._stale, self._loading = False, True
-        width = self.query_one("#sheet", LinesView).scrollable_content_region.width
+        self._loads += 1
+        width = self._width = self._room
         build = self.build()
 
         def work() -> None:
@@ -84,11 +91,24 @@ class LivePager(Pager):
 
         self.run_worker(work, thread=True, exclusive=True, group="live")
 
+    @property
+    def _room(self) -> int:
+        """Cells a line has."""
+        return self.query_one("#sheet", LinesView).scrollable_content_region.width
+
     def on_live_pager_loaded(self, message: Loaded) -> None:
-        first = not self._lines
-        self._loading = False
         if message.lines is None:
-            self._stale = True
+            self._stale, self._loading = True, False
             return
+        first = not self._lines
         self._lines = tuple(message.lines)
         self.query_one("#sheet", LinesView).show(self._lines, keep=not first)
+        self.call_after_refresh(self._fit, self._loads)
+
+    def _fit(self, loads: int) -> None:
+        """Make the lines anew where a scrollbar that came or went left them another width."""
+        if loads != self._loads:
+            return  # they are being made anew already
+        self._loading = False
+        if self._width != self._room and self.is_current:
+            self.load()

@@ -44,12 +44,16 @@ class Matrix(ConsoleScreen):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
-        self._stale = self._loading = False
+        self._stale = self._loading = self._shown = False
 
     @property
     def settled(self) -> bool:
         """All that came is shown."""
         return not (self._stale or self._loading)
+
+    @property
+    def takes_keys(self) -> bool:
+        return self._shown
 
     def compose(self) -> ComposeResult:
         yield MatrixView(id="matrix", classes="box")
@@ -99,6 +103,7 @@ class Matrix(ConsoleScreen):
             self._stale = True
         else:
             self._view.show(message.columns)
+            self._shown = True
 
     # The cell under the cursor --------------------------------------------------------------------
 

@@ -60,6 +60,10 @@ class OpenSteps(Pager):
         """All that came is shown."""
         return not (self._stale or self._loading)
 
+    @property
+    def takes_keys(self) -> bool:
+        return bool(self._lines) or not self._loading
+
     def on_mount(self) -> None:
         self.set_interval(_EVERY, self._refresh)
         self.call_after_refresh(self._load)
