@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.helpers import press, screen_text, settled, write
+from tests.ui.helpers import press, row_of, screen_text, settled, write
 from triage.ui import memory
 from triage.ui.app import Console
 from triage.ui.memory import Look
@@ -68,6 +68,29 @@ async def test_an_alert_on_the_whole_screen_is_there_again(console: Make, tmp_pa
         assert again._main.rows.alert_id != alert
 
 
+async def test_marks_opened_groups_and_scroll_are_as_they_were(
+    console: Make, case: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "case.json"
+    app = console(remember=kept)
+    async with app.run_test(size=(80, 12)) as pilot:
+        await settled(pilot)
+        await press(pilot, "b", "G", "enter", "k", "k", "enter", "j", "space", "space", "j", "j")
+        await press(pilot, "j", "j", "j", "k", "k")
+        left, shown = app._main.look(), screen_text(app)
+        assert len(left.marked) == 2
+        assert len(left.open_groups) == 2
+        assert 0 < left.line < 6
+        app.exit()
+    again = console(remember=kept)
+    async with again.run_test(size=(80, 12)) as pilot:
+        await settled(pilot)
+        assert again._main.look() == left
+        assert screen_text(again) == shown
+        await press(pilot, "a")  # what is marked is what a decision is about
+        assert {row_of(case, one).status for one in left.marked} == {"acknowledged"}
+
+
 async def test_an_alert_that_is_gone_is_no_hindrance(console: Make, tmp_path: Path) -> None:
     kept = tmp_path / "case.json"
     memory.save(kept, Look(filter="severity>=", alert="gone", opened=True, theme="no such theme"))
@@ -106,6 +129,13 @@ def test_only_the_newest_screens_are_kept(tmp_path: Path, monkeypatch: pytest.Mo
         (b'{"sort": "by nothing", "theme": "x", "filter": "y"}', Look(theme="x")),
         (b'{"pane": 6}', Look()),
         (b'{"pane": -1}', Look()),
+        (b'{"marked": ["a", 3], "filter": "y"}', Look(filter="y")),
+        (b'{"open_groups": ["a"], "filter": "y"}', Look(filter="y")),
+        (b'{"open_groups": [["a", ["b"]]]}', Look()),
+        (
+            b'{"open_groups": [["a", "b"]], "marked": ["c"]}',
+            Look(open_groups=(("a", "b"),), marked=("c",)),
+        ),
         (b'{"filter": "y", "opened": true}', Look(filter="y", opened=True)),
     ],
 )

@@ -4,6 +4,8 @@ to a row number.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
@@ -248,8 +250,16 @@ class AlertList(RoleView, can_focus=True):
             self.post_message(self.Moved(alert_id))
         self.post_message(self.Seen())
 
-    def go_to(self, alert_id: str, on_group: bool = False) -> None:
-        """Put the cursor on an alert, where it is shown; ``on_group``: on its group's head."""
+    def restore(self, open_groups: Iterable[GroupKey], marked: Iterable[str]) -> None:
+        """Open these groups and mark these alerts, as far as they are shown."""
+        if self.store.groups is not None:
+            self.store.groups.open(open_groups)
+        self.marked = {one for one in marked if self.store.shows(one)}
+        self._refold()
+
+    def go_to(self, alert_id: str, on_group: bool = False, line: int | None = None) -> None:
+        """Put the cursor on an alert, where it is shown; ``on_group``: on its group's head;
+        ``line``: with so many rows in sight above it, where there are as many."""
         row, groups = self.store.get(alert_id), self.store.groups
         group = groups.group_of(row) if groups and row else None
         if groups and group and not groups.is_open(group.key) and not on_group:
@@ -258,6 +268,14 @@ class AlertList(RoleView, can_focus=True):
         place = self.listing.place(alert_id, group.key if group and on_group else None)
         if place is not None:
             self._go(place)
+            if line is not None:
+                self.scroll_to(y=max(0, place - line), animate=False, force=True)
+                self._reveal(place)
+
+    @property
+    def line(self) -> int:
+        """Rows in sight above the cursor's."""
+        return max(0, self.cursor - self.scroll_offset.y)
 
     def _reveal(self, place: int) -> None:
         self.scroll_to_region(Region(0, place, 1, 1), animate=False, force=True)

@@ -66,17 +66,22 @@ def group_parts(
     acknowledged and closed, first and last time, and between these when they arrived.
 
     ``all_of`` counts what all groups hold, so that their columns are no wider than they must be.
-    Where room is short the sparkline goes first, then the first time.
+    Where room is short the sparkline goes first, then the hour beside a day, then the first time.
     """
     pattern = pattern.replace(":%S", "")
-    first, last = (moment(at).strftime(pattern) for at in (group.times[0], group.times[-1]))
     counts = [group.states.get(name, 0) for name in ("open", "acknowledged", "closed")]
     split = [(f"{sign}{_short(counts[at])} ", role) for sign, at, role in _SPLIT if counts[at]]
     most = (all_of.open, all_of.acknowledged, all_of.closed + all_of.false_positive)
     split_width = sum(len(_short(one)) + 2 for one in most if one)
     count_width = max(3, len(_short(sum(most))))
-    room = width - 5 - count_width - 1 - split_width - len(last)
-    with_first = room - len(first) - 1 >= _LEAST
+    ends = group.times[0], group.times[-1]
+    first = last = ""
+    room, with_first = 0, False
+    for shorter in (pattern, pattern.partition(" ")[0]):
+        if not with_first:
+            first, last = (moment(at).strftime(shorter) for at in ends)
+            room = width - 5 - count_width - 1 - split_width - len(last)
+            with_first = room - len(first) - 1 >= _LEAST
     room -= len(first) + 1 if with_first else 0
     with_spark = with_first and room - _SPARK >= _LEAST
     room -= _SPARK if with_spark else 0

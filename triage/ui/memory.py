@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from triage.ui.arrangement import SORTS
-from triage.ui.grouping import GROUPINGS
+from triage.ui.grouping import GROUPINGS, GroupKey
 
 _KEPT = 200  # cases whose screens are remembered
-_MAX_BYTES = 1 << 16
+_MAX_BYTES = 1 << 20
+MOST = 5_000  # marks, and opened groups, that are kept: beyond that none
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,9 @@ class Look:
     group: str = ""  # a name of GROUPINGS; "" for none
     alert: str = ""  # id of the alert under the cursor
     on_group: bool = False  # the cursor is on the head of the alert's group
+    line: int = 0  # rows in sight above the cursor's
+    open_groups: tuple[GroupKey, ...] = ()
+    marked: tuple[str, ...] = ()  # ids of alerts, sorted
     pane: int = 0  # of the six
     opened: bool = False  # the alert has the whole screen
     zoomed: bool = False  # one pane has it
@@ -65,6 +70,10 @@ def _newest(folder: Path) -> list[Path]:
     return [one for _, one in sorted(aged, reverse=True)]
 
 
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
 def _read(path: Path) -> Look | None:
     try:
         with path.open("rb") as file:
@@ -73,12 +82,17 @@ def _read(path: Path) -> Look | None:
         return None
     if not isinstance(given, dict):
         return None
-    usual = asdict(Look())
-    kept = {
-        one.name: given[one.name]
-        for one in fields(Look)
-        if type(given.get(one.name)) is type(usual[one.name])
-    }
-    look = Look(**kept)
+    usual = Look()
+    found = {name: _frozen(value) for name, value in given.items()}
+    look = Look(
+        **{
+            one.name: found[one.name]
+            for one in fields(Look)
+            if type(found.get(one.name)) is type(getattr(usual, one.name))
+        }
+    )
+    groups = [part for key in look.open_groups for part in (key if type(key) is tuple else (None,))]
+    if not all(isinstance(one, str) for one in (*look.marked, *groups)):
+        look = replace(look, open_groups=(), marked=())
     known = look.sort in SORTS and look.group in ("", *GROUPINGS) and 0 <= look.pane < 6
     return look if known else Look(theme=look.theme)

@@ -13,7 +13,7 @@ from triage.case.model import AlertRow
 from triage.config import views_file
 from triage.errors import TriageError
 from triage.fields import flatten
-from triage.ui import keys, views
+from triage.ui import keys, memory, views
 from triage.ui.alert_list import AlertList
 from triage.ui.bars import Bar, KeyBar, Segment, TabBar, status_segments
 from triage.ui.desk import Desk
@@ -47,6 +47,7 @@ class Main(AlertScreen):
         super().__init__(desk)
         self._left = look
         self.returned = False  # all that was left is looked at again, or there is no more of it
+        self._back = False  # the alert that was left is
         self._roots = tuple(roots)
         self._pane = look.pane
         self._news: News | None = None
@@ -138,25 +139,40 @@ class Main(AlertScreen):
         self._tell()
 
     def _return(self, news: News) -> None:
-        """Go back to the alert that was looked at, once it is read."""
-        left, store = self._left, self.desk.store
-        if not left.alert or self.rows.touched or self.app.screen is not self:
-            self.returned = True  # the analyst went elsewhere meanwhile
-        elif store.get(left.alert) is not None and not store.arranging:
+        """Go back to the alert that was looked at, once it is read, and to what was marked and
+        opened, once all are; not where the analyst went elsewhere meanwhile."""
+        left, store, rows = self._left, self.desk.store, self.rows
+        if not self._back:
+            if not left.alert or rows.touched or self.app.screen is not self:
+                self.returned = True
+                return
+            if store.get(left.alert) is not None and not store.arranging:
+                self._back = True
+                rows.go_to(left.alert, left.on_group)
+                rows.touched = rows.alert_id == left.alert
+                if left.opened:
+                    own = "" if rows.touched else left.alert
+                    self.app.push_screen(Drill(self.desk, rows, left.pane, own, left.zoomed))
+        if store.total >= news.total and not store.arranging:
             self.returned = True
-            self.rows.go_to(left.alert, left.on_group)
-            self.rows.touched = self.rows.alert_id == left.alert
-            if left.opened:
-                own = "" if self.rows.touched else left.alert
-                self.app.push_screen(Drill(self.desk, self.rows, left.pane, own, left.zoomed))
-        elif store.total >= news.total:
-            self.returned = not store.arranging
+            if self._back and rows.alert_id == left.alert and not rows.marked:
+                rows.restore(left.open_groups, left.marked)
+                rows.go_to(left.alert, left.on_group, left.line)
 
     def look(self) -> Look:
         """How the screen is now."""
         store, rows = self.desk.store, self.rows
+        opened = store.groups.opened if store.groups is not None else ()
         return Look(
-            self._filter.value, store.sort, store.grouping, rows.alert_id, rows.on_group, self._pane
+            filter=self._filter.value,
+            sort=store.sort,
+            group=store.grouping,
+            alert=rows.alert_id,
+            on_group=rows.on_group,
+            line=rows.line,
+            open_groups=tuple(sorted(opened)) if len(opened) <= memory.MOST else (),
+            marked=tuple(sorted(rows.marked)) if len(rows.marked) <= memory.MOST else (),
+            pane=self._pane,
         )
 
     def _tell(self) -> None:
