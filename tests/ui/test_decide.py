@@ -120,6 +120,24 @@ async def test_a_note_is_kept_and_shown(console: Make, case: Path) -> None:
         assert "jdoe" in screen_text(app)
 
 
+async def test_a_note_is_not_dropped_by_one_escape(console: Make, case: Path) -> None:
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        alert_id = app.desk.store[0].id
+        await press(pilot, "m", "escape")
+        assert app.screen is main_screen(app)  # nothing was written
+        await press(pilot, "m")
+        await write(pilot, "seen before")
+        await press(pilot, "escape")
+        assert "esc again drops what you wrote" in screen_text(app)
+        await press(pilot, "s")  # goes on: a later escape asks again
+        assert "esc again" not in screen_text(app)
+        await press(pilot, "escape", "escape")
+        assert app.screen is main_screen(app)
+        assert row_of(case, alert_id).notes == 0
+
+
 async def test_a_tick_is_kept_with_who_and_when(console: Make, case: Path) -> None:
     app = console()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -233,6 +233,25 @@ async def test_escape_asks_before_it_drops_what_was_typed(console: Make, tmp_pat
         assert not (tmp_path / "exceptions").exists()
 
 
+async def test_a_value_that_is_typed_is_dropped_by_a_second_escape(console: Make) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await press(pilot, "f")
+        editor = await edit(app)
+        begun = editor.draft
+        await press(pilot, "enter", "escape")  # nothing typed: nothing to lose
+        assert not editor.has_class("-editing")
+        await press(pilot, "enter", "0", "escape")
+        assert "esc again drops what you typed" in screen_text(app)
+        assert editor.has_class("-editing")
+        await press(pilot, "escape")
+        assert editor.draft == begun
+        assert "esc again" not in screen_text(app)
+        await press(pilot, "enter", "0", "escape", "enter")  # thought better of it
+        assert editor.draft.conditions[0].value == begun.conditions[0].value + "0"
+
+
 async def test_every_operator_and_its_opposite(console: Make, tmp_path: Path) -> None:
     write_values(tmp_path / "exceptions", "users.txt", "keyword", ["svc_patch", "svc_build"])
     app = console()

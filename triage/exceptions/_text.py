@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from triage import times
 from triage.exceptions._model import Entry, ExceptionList, Item
 
@@ -21,9 +23,13 @@ def list_text(meta: ExceptionList) -> str:
     return "[list]\n" + "".join(f"{key} = {quoted(value)}\n" for key, value in pairs.items())
 
 
-def item_text(item: Item) -> str:
-    """The ``[[item]]`` table of an item, its entries below it."""
-    pairs = ((key, value) for key, value in item_values(item).items() if value is not None)
+def item_text(item: Item, keys: Collection[str] = ()) -> str:
+    """The ``[[item]]`` table of an item, its entries below it; ``keys``: of its own, only these."""
+    pairs = [
+        (key, value)
+        for key, value in item_values(item).items()
+        if value is not None and (not keys or key in keys)
+    ]
     lines = ["[[item]]", *(f"{key} = {value}" for key, value in pairs)]
     return "\n".join(lines) + "\n" + entries_text(item)
 

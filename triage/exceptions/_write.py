@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from triage.config import read_bytes
+from triage.config import TomlError, read_bytes
 from triage.errors import Problem, TriageError
 from triage.exceptions import _edit
 from triage.exceptions._load import read_list
@@ -109,7 +109,12 @@ def read_item(folder: Path, text: str) -> Item:
     """The one item that TOML text holds, for lists in ``folder``; TriageError, with the line,
     where it can not be used."""
     path = folder / "exception.toml"
-    found, problems = read_list(path, _encoded(path, text), lambda id_: read_values(folder, id_))
+    try:
+        found, problems = read_list(
+            path, _encoded(path, text), lambda id_: read_values(folder, id_)
+        )
+    except TomlError as error:
+        raise TriageError(f"line {error.problem.line}: {error.problem.message}") from error
     for problem in problems:
         if problem.severity == "error":
             raise TriageError(f"line {problem.line}: {problem.message}")

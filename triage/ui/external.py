@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,23 @@ def edit(app: App[Any], path: Path) -> str:
     except OSError as error:
         return f"{command[0]}: {error.strerror}; set $EDITOR to an editor you have"
     return ""
+
+
+def edit_text(app: App[Any], name: str, text: str) -> tuple[str, str]:
+    """Let the user change a text in their editor, in a file called ``name`` that is gone after.
+
+    The text as it is then, and what went wrong, "" where nothing did.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="triage-") as folder:  # ours alone
+            path = Path(folder, name)
+            path.write_text(text, encoding="utf-8")
+            problem = edit(app, path)
+            return path.read_text(encoding="utf-8"), problem
+    except UnicodeError:
+        return text, "the text is no UTF-8 any more"
+    except OSError as error:
+        return text, f"the text can not be put into a file: {error.strerror}"
 
 
 # What a ticket needs of an alert, in the order in which it is worth the room.

@@ -239,6 +239,8 @@ ACTIONS: tuple[Action, ...] = (
            ("editor",), 0, False),
     Action("editor.edit", "enter", "⏎", "Edit", "change the value, or choose", _DECIDE, ("editor",),
            4, False),
+    Action("editor.text", "ctrl+e", "^e", "As TOML", "write the exception as TOML in $EDITOR",
+           _DECIDE, ("editor",), 0),
     Action("editor.delete", "x", "x", "Remove line", "drop a line you added", _DECIDE,
            ("editor",), 0, False),
     Action("editor.cancel", "escape", "esc", "Cancel", "leave without an exception", _DECIDE,

@@ -17,6 +17,9 @@ from triage.ui.inputs import TextInput
 from triage.ui.lines import Item, Line, line
 from triage.ui.lines_view import LinesView
 
+_KEYS = "⏎ keep   esc cancel"
+_DOUBT = "esc again drops what you wrote   ⏎ keep"
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -94,19 +97,34 @@ class Prompt(ModalScreen[str]):
         self._question = clean(title, 200)
         self._hint = hint
         self._value = clean(value)
+        self._doubted = False  # escape was pressed: once more drops what was written
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._question)
             yield TextInput(self._value, self._hint)
-            yield LinesView([line(("⏎ keep   esc cancel", "dim"))])
+            yield LinesView([line((_KEYS, "dim"))])
 
     def on_mount(self) -> None:
         self.query_one(TextInput).focus()
         self.query_one(LinesView).can_focus = False
 
+    def on_input_changed(self) -> None:
+        self._doubt(False)
+
     def on_input_submitted(self, event: TextInput.Submitted) -> None:
         self.dismiss(event.value.strip())
 
     def action_dialog_leave(self) -> None:
-        self.dismiss("")
+        """Leave; what was written is not dropped by one key."""
+        text = self.query_one(TextInput).value.strip()
+        if self._doubted or text in ("", self._value):
+            self.dismiss("")
+        else:
+            self._doubt(True)
+
+    def _doubt(self, doubted: bool) -> None:
+        if doubted != self._doubted:
+            self._doubted = doubted
+            told = (_DOUBT, "warn") if doubted else (_KEYS, "dim")
+            self.query_one(LinesView).show([line(told)])

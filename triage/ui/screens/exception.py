@@ -16,11 +16,12 @@ from triage.case.model import AlertRow
 from triage.errors import TriageError
 from triage.exceptions import Entry, Item, file_name, value_lists
 from triage.text import clean
-from triage.ui import keys
+from triage.ui import external, keys
 from triage.ui.bars import Bar, KeyBar, Segment
 from triage.ui.conditions import OPERATOR_KEYS, OPERATORS, Condition, list_entry
 from triage.ui.desk import Desk
 from triage.ui.draft import DAY, Draft, Scope
+from triage.ui.draft_text import draft_text, read_draft, written
 from triage.ui.inputs import TextInput
 from triage.ui.lines import Item as LineItem
 from triage.ui.lines import Line, line
@@ -51,6 +52,9 @@ class ExceptionEditor(TryingScreen):
         super().__init__(desk, rows, item)
         self._seen = desk.seen
         self._editing: LineItem | None = None
+        self._asked = ""  # what stood in the field when it was asked for
+        self._doubted = False  # escape was pressed over typed words: once more drops them
+        self._text = ""  # the draft as TOML, where it was left with a mistake in it
         self._saving = False  # ^s was pressed, and the reason is asked for
         self._warned: Draft | None = None  # what grave cautions were told of
 
@@ -120,7 +124,7 @@ class ExceptionEditor(TryingScreen):
     def _change(self, draft: Draft) -> None:
         again = draft.scope != self.draft.scope
         self.draft = draft
-        self._hint = ""
+        self._hint = self._text = ""
         self._warned = None
         if again:
             self._look()
@@ -272,6 +276,7 @@ class ExceptionEditor(TryingScreen):
         # What can not be typed can not be edited: it becomes the wildcard for one character.
         field.value = "".join(char if char.isprintable() else "?" for char in value)
         field.cursor_position = len(field.value)
+        self._asked, self._doubted = field.value, False
         self.add_class("-editing")
         field.focus()
 
@@ -336,14 +341,8 @@ class ExceptionEditor(TryingScreen):
 
     def action_editor_cancel(self) -> None:
         if self.has_class("-editing"):
-            item, self._editing = self._editing, None
-            self._saving = False
-            self._leave_field()
-            if item is not None and item.kind == "reason":
-                # Written words are not dropped by one key: the next escape asks.
-                text = self.query_one("#value", TextInput).value.strip()
-                self._change(replace(self.draft, reason=text))
-        elif self.draft == self._begun:
+            self._cancel_field()
+        elif self.draft == self._begun and not self._text:
             self.dismiss("")
         else:
             options = [Option("y", "drop it", "y"), Option("n", "go on with it", "n")]
@@ -353,6 +352,37 @@ class ExceptionEditor(TryingScreen):
                     self.dismiss("")
 
             self.app.push_screen(Choice("Nothing of this is saved yet", options), answered)
+
+    def _cancel_field(self) -> None:
+        """Leave the field without what is typed there, which is not dropped by one key."""
+        text, item = self.query_one("#value", TextInput).value, self._editing
+        if item is not None and item.kind == "reason":
+            self._change(replace(self.draft, reason=text.strip()))  # the next escape asks
+        elif text != self._asked and not self._doubted:
+            self._doubted = True
+            self._say("esc again drops what you typed; ⏎ takes it.")
+            return
+        else:
+            self._say("")
+        self._editing, self._saving = None, False
+        self._leave_field()
+
+    def action_editor_text(self) -> None:
+        """The draft as TOML, in the user's own editor."""
+        if self._rule is None:
+            return
+        begun = self._text or draft_text(self.draft)
+        text, problem = external.edit_text(self.app, "exception.toml", begun)
+        if problem:
+            self._say(problem)
+        elif text == draft_text(self.draft) or not written(text):
+            self._change(self.draft)
+        else:
+            try:
+                self._change(read_draft(text, self.draft, self._desk.exceptions))
+            except TriageError as error:
+                self._text = text
+                self._say(f"Not taken over: {error}. ctrl+e goes on with the text as you left it.")
 
     # Saving ---------------------------------------------------------------------------------------
 
