@@ -59,11 +59,11 @@ def test_each_log_is_told_with_what_is_wrong_with_it(engine: Engine) -> None:
     assert (good.events, good.rejects, good.error, good.lag) == (200, 0, "", 0)
     assert (half.events, half.rejects) == (3, 1)
     assert half.error.startswith("not JSON")
-    assert (noise.state, noise.events) == ("refused", 0)
+    assert (noise.state, noise.events) == ("not a log", 0)
     engine.writer.say(engine.state("live"), engine.sources())
     reader = CaseReader(engine.writer.connection)
     assert reader.sources() == [good, half, noise]
-    assert reader.source_states() == ({"idle": 2, "refused": 1}, 0)
+    assert reader.source_states() == ({"idle": 2, "not a log": 1}, 0)
     assert [one.reason for one in reader.rejects(source=half.path)] == [half.error]
     assert reader.rejects(source=good.path) == []
 

@@ -179,11 +179,11 @@ def test_json_is_one_document_with_logs_and_rules(tmp_path: Path) -> None:
     done = triage("sources", tmp_path / "logs", *arguments, home=tmp_path)
     assert done.returncode == OK, done.stderr
     told = json.loads(done.stdout)
-    assert [one["state"] for one in told["sources"]] == ["idle", "refused"]
+    assert [one["state"] for one in told["sources"]] == ["idle", "not a log"]
     assert "unknown content" in told["sources"][1]["reason"]
     assert told["rules"]["ready"] == []
     assert told["rules"]["blind"][0]["missing"] == ["process.pe.company"]
-    assert "noise.bin: not read" in done.stderr
+    assert "noise.bin: not a log: unknown content" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_known_stranger_is_refused_with_what_it_is(name: str, says: str) -> No
     ("content", "says"),
     [
         (b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 4, "it begins with '\\x7fELF"),
-        (b"Mar  2 09:15:00 atlas sshd[1]: hello\n" * 50, "Understood: EVTX"),
+        (b"Mar  2 09:15:00 atlas sshd[1]: hello\n" * 50, "unknown content, it begins with 'Mar  2"),
         (b'{"name": "x", "kind": "y"}\n' * 3, "its keys are name, kind"),
         (b"<html><body>hello</body></html>\n" * 9, "it begins with '<html>"),
         (b"7z\xbc\xaf\x27\x1c" + bytes(80), "7-Zip: unpack it first"),

@@ -317,7 +317,7 @@ def test_f17_a_file_too_small_to_be_known_is_not_refused_for_ever(log: Path, wat
 def test_a_refused_file_is_read_when_it_has_been_replaced(log: Path, watch: Watch) -> None:
     append(log, b"this is no log of events at all, whatever it is\n" * 40)
     assert watch.poll() == []
-    assert watch.state(log) == "refused"
+    assert watch.state(log) == "not a log"
     log.write_bytes(lines(1))
     assert watch.poll() == texts(1)
 

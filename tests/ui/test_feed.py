@@ -145,6 +145,7 @@ def test_the_first_pass_tells_how_far_it_is_and_how_long_it_takes() -> None:
     [
         (EngineState(state="live"), {"idle": 4}, 0, 10**12, ()),
         (EngineState(state="live"), {"refused": 2}, 0, None, ("2 logs refused",)),
+        (EngineState(state="live"), {"idle": 4, "not a log": 2}, 0, None, ()),
         (EngineState(state="live"), {"unreadable": 1}, 0, None, ("1 log unreadable",)),
         (EngineState(state="live", lag_bytes=12_300_000), {}, 40, None, ("behind 12 MB, 40 s",)),
         (EngineState(state="live", lag_bytes=12_300_000), {}, 5, None, ()),

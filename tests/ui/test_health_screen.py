@@ -24,7 +24,8 @@ HOSTILE = b'{"a\x1b]0;pwned\x07": [/] [@click=app.quit]x[/] \xe2\x80\xae\xff'
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
-    """A case on a folder with a good log, one broken in part, and one that is no log."""
+    """A case on a folder with a good log, one broken in part, one that can not be unpacked, and a
+    file that is no log."""
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "good.ndjson").write_bytes(b'{"@timestamp": "2026-01-01T00:00:00Z"}\n')
@@ -32,6 +33,7 @@ def broken(tmp_path: Path) -> Path:
         b'{"@timestamp": "2026-01-01T00:00:00Z"}\n' + HOSTILE + b"\n"
     )
     (logs / "noise.bin").write_bytes(bytes(range(256)) * 40)
+    (logs / "old.rar").write_bytes(b"Rar!\x1a\x07\x01\x00" * 40)
     case = tmp_path / "broken.triage"
     hunt_into(case, [str(logs)], [Path("rules")])
     return case
@@ -47,11 +49,13 @@ async def test_a_record_that_can_not_be_read_is_opened_and_read(
         assert "▲ 1 log refused" in screen_text(app)
         await press(pilot, "exclamation_mark")
         text = screen_text(app)
-        assert "✗ noise.bin" in text
+        assert "✗ old.rar" in text
+        assert "✗ noise.bin" not in text
+        assert "not a log" in text
         assert "● half.ndjson" in text
         assert "last: not JSON" in text
         await press(pilot, "enter")  # the cursor begins at the worst log
-        assert "unknown content" in screen_text(app)
+        assert "packed with RAR: unpack it first" in screen_text(app)
         await press(pilot, "escape", "j", "enter")
         assert "half.ndjson" in screen_text(app)
         await press(pilot, "G", "enter")
@@ -63,6 +67,25 @@ async def test_a_record_that_can_not_be_read_is_opened_and_read(
         assert all(char.isprintable() or char == "\n" for char in text)
         await press(pilot, "escape", "escape", "escape")
         assert "Alerts" in screen_text(app)
+
+
+async def test_a_file_that_is_no_log_is_said_once_and_not_held_against_the_engine(
+    console: Make, case: Path, clock: Clock
+) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        writer = CaseWriter(str(case), clock)
+        manifest = SourceState("/logs/MANIFEST.json", "", "not a log", "JSON …", 0, 9, 0, 0)
+        writer.say(EngineState(state="live", at=clock(), events=1), [manifest])
+        await until(pilot, lambda: bool(app._notifications))
+        assert ["1 file here is no log" in one.message for one in app._notifications] == [True]
+        assert "▲" not in screen_text(app)
+        app.clear_notifications()
+        writer.say(EngineState(state="live", at=clock(), lag_bytes=700_000), [manifest])
+        writer.close()
+        await until(pilot, lambda: "lag 0.7 MB" in screen_text(app))
+        assert not list(app._notifications)
 
 
 async def test_it_follows_the_news_and_keeps_its_cursor(console: Make, broken: Path) -> None:

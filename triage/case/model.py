@@ -199,7 +199,7 @@ class SourceState:
 
     path: str
     format: str
-    state: str  # "reading", "idle", "unreadable", "refused", "skipped", "gone"
+    state: str  # "reading", "idle", "unreadable", "refused", "not a log", "skipped", "gone"
     reason: str
     offset: int  # bytes read; records for EVTX
     size: int  # bytes

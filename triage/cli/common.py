@@ -10,10 +10,11 @@ from pathlib import Path
 from triage import config
 from triage.errors import TriageError
 from triage.run import Config
-from triage.sources import Follower, Reject
+from triage.sources import UNDERSTOOD, Follower, Reject
 from triage.text import clean
 
 OK, FAILED = 0, 2
+_NOT_READ = ("refused", "not a log", "unreadable")
 PATHS = "log files and folders (read with all below them); formats are told by content"
 Commands = argparse._SubParsersAction  # what a command registers itself with
 
@@ -88,9 +89,12 @@ def say_reject(reject: Reject) -> None:
 
 def say_refused(follower: Follower, events: int) -> int:
     """Tell which files were not read; FAILED where nothing could be read at all."""
-    refused = [one for one in follower.sources() if one.state in ("refused", "unreadable")]
+    refused = [one for one in follower.sources() if one.state in _NOT_READ]
     for one in refused:
-        say(f"triage: {one.path}: not read: {one.reason}")
+        word = one.state if one.state == "not a log" else "not read"
+        say(f"triage: {one.path}: {word}: {one.reason}")
+    if any(one.state == "not a log" for one in refused):
+        say(f"triage: what is read is {UNDERSTOOD}")
     if not follower.sources():
         say("triage: no logs found there: the folder is empty")
     return FAILED if refused and not events else OK

@@ -183,10 +183,11 @@ def _row(report: SourceReport) -> tuple[Text, ...]:
     source = report.source
     log = Text(_shown(source.path))
     kind = FORMATS.get(source.format, source.format) or "unknown format"
-    log.append(f"\n{kind}", "cyan" if source.format else "red")
+    bad = "dim" if source.state == "not a log" else "red"
+    log.append(f"\n{kind}", "cyan" if source.format else bad)
     log.append(f", {source.size:,} bytes", "dim")
     if source.reason:
-        log.append(f"\n{clean(source.state)}: {clean(source.reason)}", "red")
+        log.append(f"\n{clean(source.state)}: {clean(source.reason)}", bad)
     if report.channels:
         log.append(f"\n{_names(report.channels, 3)}", "dim")
     spans = [_short(report.first), _short(report.last)] if report.first else ["-"]

@@ -32,7 +32,7 @@ from triage.run.rulebook import Config, Excepted, Rulebook, wall_clock
 from triage.sources import Block, Follower, Position, read_range
 
 T = TypeVar("T")
-_RECENT_BLOCKS = 40  # of about a megabyte, held while evidence is gathered
+_RECENT_BLOCKS = 16  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
 
 

@@ -10,7 +10,7 @@ from triage.sources.block import (
     RecordError,
     Reject,
 )
-from triage.sources.detect import Detected, Refused, detect
+from triage.sources.detect import UNDERSTOOD, Detected, Refused, detect
 from triage.sources.follow import Follower, SourceState
 from triage.sources.formats import FORMATS, decode
 from triage.sources.reread import read_range
@@ -19,6 +19,7 @@ __all__ = [
     "BLOCK_BYTES",
     "FORMATS",
     "MAX_RECORD_BYTES",
+    "UNDERSTOOD",
     "Block",
     "Detected",
     "Follower",

@@ -42,9 +42,14 @@ class Detected:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that is not read, with the reason: what was seen and what is understood."""
+    """A file that is not read, with the reason: what was seen.
+
+    ``foreign``: nothing in it says that it ever was a log of events; there are such files in any
+    folder, and nobody need do anything about them.
+    """
 
     reason: str
+    foreign: bool = False
 
 
 def detect(head: bytes, final: bool = False) -> Detected | Refused | None:
@@ -199,11 +204,9 @@ def _shape(doc: Doc) -> str | Refused:
         return "winlogbeat6"
     if "@timestamp" in doc or "winlog.event_id" in doc:
         return "ecs"
-    return Refused(
-        f"JSON objects without @timestamp; {ndjson.seen_keys(doc)}. Understood: {UNDERSTOOD}"
-    )
+    return Refused(f"JSON objects without @timestamp; {ndjson.seen_keys(doc)}", foreign=True)
 
 
 def _unknown(body: bytes) -> Refused:
     shown = ascii(body[:24].decode("utf-8", "replace"))
-    return Refused(f"unknown content, it begins with {shown}. Understood: {UNDERSTOOD}")
+    return Refused(f"unknown content, it begins with {shown}", foreign=True)

@@ -39,7 +39,7 @@ class SourceState:
 
     path: str
     format: str  # a name from FORMATS; "" while it is not known
-    state: str  # "reading", "idle", "unreadable", "refused", "skipped", "gone"
+    state: str  # "reading", "idle", "unreadable", "refused", "not a log", "skipped", "gone"
     offset: int  # bytes read; records for EVTX
     size: int  # bytes
     records: int  # handed on in this run
@@ -197,7 +197,7 @@ class Follower:
                 if is_left_alone(path, self._skip):
                     continue  # our own case file changes with every block
                 return True
-            if known.state in ("refused", "unreadable"):
+            if known.state in ("refused", "not a log", "unreadable"):
                 continue  # the next regular listing is soon enough
             try:
                 status = os.stat(path)
@@ -236,7 +236,7 @@ class Follower:
             return
         known.changed_at = self._clock()
         known.finished = False
-        if known.state == "refused" and known.seen is not None:
+        if known.state in ("refused", "not a log") and known.seen is not None:
             if known.seen[0] > HEAD_BYTES and found.size >= known.seen[0]:
                 known.seen = (found.size, found.mtime)  # grown behind a head that says it all
                 return

@@ -169,7 +169,8 @@ class Generation:
             self.reason = "waiting for the first whole record" if head.strip(b"\x00\r\n\t ") else ""
             return False
         if isinstance(found, Refused):
-            self.state, self.reason = "refused", found.reason
+            self.state = "not a log" if found.foreign else "refused"
+            self.reason = found.reason
             return False
         self.format, self.encoding = found.format, found.encoding
         self.offset = 0 if found.format == "evtx" else found.start

@@ -55,6 +55,7 @@ class News:
     unread: int = 0
     total: int = 0  # alerts in the case while they are read for the first time, else 0
     troubles: tuple[str, ...] = ()  # what is wrong while the engine runs, the worst first
+    foreign: int = 0  # files that are no logs
 
 
 class Supervisor:
@@ -204,7 +205,8 @@ class Feed:
         shown = replace(state, message=self._said) if self._said else state
         wrong = troubles(shown, states, behind_since, self._free, self._clock())
         rules = state.rules or sum(one.runnable for one in self._reader.rules())
-        sources = sum(states.values()) - states.get("skipped", 0)
+        foreign = states.get("not a log", 0)
+        sources = sum(states.values()) - states.get("skipped", 0) - foreign
         self._last = News(
             tuple(rows),
             state,
@@ -218,6 +220,7 @@ class Feed:
             self._unread,
             self._total,
             wrong,
+            foreign,
         )
         return self._last
 

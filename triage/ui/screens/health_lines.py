@@ -10,7 +10,7 @@ from triage.case.model import EngineState, RuleState, SourceState
 from triage.case.read import CaseReader
 from triage.engine.sequence import MAX_KEY_HITS, MAX_OPEN_BYTES, MAX_OPEN_HITS, MAX_RULE_HITS
 from triage.errors import Problem
-from triage.sources import FORMATS, Reject
+from triage.sources import FORMATS, UNDERSTOOD, Reject
 from triage.text import clean
 from triage.times import SECOND
 from triage.ui.format import about, cut_start, day_time, fit, plural, shown_path, size
@@ -20,7 +20,7 @@ WIDE = 100  # cells from which a log's line has all columns
 _MOST_LOGS = 300  # shown, the worst first
 _MOST_REJECTS = 100
 _BAD = ("refused", "unreadable")
-_ASIDE = ("gone", "skipped")
+_ASIDE = ("gone", "skipped", "not a log")
 _HEX_ROW = 16  # bytes
 
 
@@ -82,6 +82,7 @@ def source_lines(case: CaseReader, path: str, now: int) -> list[Line]:
         field("log", shown_path(path), copy=path),
         field("format", FORMATS.get(one.format, one.format) or "not known"),
         field("state", (word, role), f": {one.reason}" if one.reason else ""),
+        *([field("read is", UNDERSTOOD)] if one.state == "not a log" else ()),
         field("read", f"{one.offset:,} {unit}, the log has {size(one.size)}"),
         field("behind", _behind(one, now) or "not at all"),
         field("rate", f"{one.rate:,.1f} events a second"),
@@ -226,7 +227,7 @@ def _logs(sources: Sequence[SourceState], now: int, width: int) -> Iterator[Line
         yield _log(one, now, room, columns, folder)
         told = one.reason or (f"last: {one.error}" if one.error else "")
         if told:
-            yield line((f"    {told}", "warn"), wrap=False)
+            yield line((f"    {told}", "dim" if one.state in _ASIDE else "warn"), wrap=False)
     if len(worst) > _MOST_LOGS:
         yield line((f"  … and {len(worst) - _MOST_LOGS:,} more", "dim"))
     yield BLANK
@@ -270,7 +271,7 @@ def _cell(text: str, column: _Column) -> str:
 
 
 def _read(one: SourceState) -> str:
-    if one.state in _BAD:
+    if one.state in (*_BAD, "not a log"):
         return "-"
     if one.format == "evtx" and one.lag:
         return f"{one.offset:,}"  # records: how many there are is not known before the end

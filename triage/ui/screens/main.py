@@ -51,6 +51,7 @@ class Main(AlertScreen):
         self._roots = tuple(roots)
         self._pane = look.pane
         self._news: News | None = None
+        self._foreign = 0  # files that are no logs, as far as it was said
         self._filter_error = ""
         self._title = ""  # of the list's box
         self.paused = False
@@ -121,6 +122,10 @@ class Main(AlertScreen):
 
     def take(self, news: News) -> None:
         """Show what changed in the case."""
+        if self._news is not None and news.foreign > self._foreign:
+            files = plural(news.foreign, "file")
+            self.say(f"{files} here {'is' if news.foreign == 1 else 'are'} no log · ! says which")
+        self._foreign = max(self._foreign, news.foreign)  # said once
         self._news = news
         self.rows.settled = news.engine.state not in ("starting", "reading")
         for name, values in news.documents.items():
