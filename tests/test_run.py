@@ -228,6 +228,24 @@ def test_an_expired_exception_does_nothing(bench: Bench) -> None:
     engine.close()
 
 
+def test_places_in_logs_long_gone_are_forgotten_and_in_others_kept(bench: Bench) -> None:
+    month = 31 * 86_400 * 10**9
+    for name in ("gone", "still"):
+        events.write(bench.logs / f"{name}.ndjson", [events.start(1, name, "a.exe")])
+    engine = bench.engine()
+    read_all(engine)
+    engine.close()
+    (bench.logs / "gone.ndjson").unlink()
+    for passed, left in ((0, 2), (month, 1)):
+        bench.now += passed
+        engine = bench.engine()
+        read_all(engine)
+        assert engine.events == 0  # what is still there is not read again
+        engine.forget_gone()
+        assert len(engine.writer.positions()) == left
+        engine.close()
+
+
 def test_a_benign_first_event_does_not_hide_the_malicious_second(bench: Bench) -> None:
     events.write_rule(bench.rules / "chrome.toml", events.BEACON)
     item = Item("i", "update server", (Entry("destination.ip", "match", ("203.0.113.7",)),))

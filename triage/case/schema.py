@@ -228,6 +228,12 @@ DROP INDEX alert_bucket;
 CREATE INDEX alert_bucket ON alert (rule_id, bucket, superseded);
 """
 
+# When each place in a log was last written (ns): what is long gone need not be known again.
+_PLACE_AGES = """
+ALTER TABLE position ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+UPDATE position SET at = CAST(strftime('%s', 'now') AS INTEGER) * 1000000000;
+"""
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -246,6 +252,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _RULE_FACTS,
     _UNGATHERED,
     _COUNTED,
+    _PLACE_AGES,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_OUTCOMES) + 1  # the first version that can be verified

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import apsw
@@ -97,6 +97,15 @@ class CaseWriter:
         """How far each generation of each file was read, by generation."""
         rows = self._db.execute("SELECT generation, state FROM position")
         return {generation: Position(**json.loads(state)) for generation, state in rows}
+
+    def forget_places(self, present: Container[str], before: int) -> None:
+        """Let go of the places in logs that were last written before an instant (ns), but for the
+        generations that are ``present``."""
+        rows = self._db.execute("SELECT generation FROM position WHERE at < ?", (before,))
+        gone = [row for row in rows if row[0] not in present]
+        if gone:
+            with transaction(self._db):
+                self._db.executemany("DELETE FROM position WHERE generation = ?", gone)
 
     def open_hits(self, rules: Mapping[str, Rule]) -> list[Hit]:
         """The hits of sequences still open; those of rules that changed since are let go."""
@@ -238,8 +247,8 @@ class CaseWriter:
             )
         self._forget(advance.evicted)
         self._db.execute(
-            "INSERT OR REPLACE INTO position VALUES (?, ?)",
-            (block.position.generation, json.dumps(asdict(block.position))),
+            "INSERT OR REPLACE INTO position VALUES (?, ?, ?)",
+            (block.position.generation, json.dumps(asdict(block.position)), at),
         )
 
     def _alerts(

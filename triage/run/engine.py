@@ -30,10 +30,12 @@ from triage.run.patience import at_once
 from triage.run.pool import MatchPool
 from triage.run.rulebook import Config, Excepted, Rulebook, wall_clock
 from triage.sources import Block, Follower, Position, read_range
+from triage.times import SECOND
 
 T = TypeVar("T")
 _RECENT_BLOCKS = 16  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
+_GONE_FOR = 30 * 86_400 * SECOND
 
 
 class Insist(Protocol):
@@ -197,6 +199,15 @@ class Engine:
         if committed is not None:
             self.collapsed += committed.collapsed
         return committed
+
+    def forget_gone(self) -> None:
+        """Let go of the places in logs that nobody has seen for a month.
+
+        Should one come back, it is read again from its beginning, and its alerts are those that
+        were told.
+        """
+        before = self._clock() - _GONE_FOR
+        self._insist(lambda: self.writer.forget_places(self.follower.generations(), before))
 
     def sources(self) -> list[CaseSource]:
         """How each followed log stands."""

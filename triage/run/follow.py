@@ -20,6 +20,7 @@ from triage.sources import Follower
 _SAY_EVERY = 0.5  # seconds between two words of the engine to the console
 _LOOK_EVERY = 1.0  # seconds between two looks at rule and exception files
 _COSTS_EVERY = 5.0  # seconds between two words on what rules cost
+_FORGET_EVERY = 86_400.0  # seconds between two looks for logs long gone
 _WAIT = 0.25  # seconds without news after which the logs are looked at again
 _GATHER_SECONDS = 0.03  # spent on evidence before the logs are looked at again
 _GATHER_REST = 5  # times as long as that took, while logs are being written
@@ -104,7 +105,7 @@ def _price(engine: Engine) -> None:
 
 def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> None:
     word = "reading"
-    said = looked = priced = gathers_from = 0.0
+    said = looked = priced = gathers_from = forgets_from = 0.0
 
     def tell() -> None:
         nonlocal said, looked, priced
@@ -131,6 +132,9 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
         engine.pass_time(clock())
         if word != "live":
             word, said = "live", 0.0
+        if time.monotonic() >= forgets_from:
+            engine.forget_gone()
+            forgets_from = time.monotonic() + _FORGET_EVERY
         tell()
         began, left = time.monotonic(), False
         if not busy or began >= gathers_from:

@@ -132,6 +132,10 @@ class Follower:
         renamed = walk(self._roots, self._skip).files.get(found.key)  # since the last look
         return renamed.paths[0] if renamed else None
 
+    def generations(self) -> set[str]:
+        """The ids of all that is followed now."""
+        return {generation.id for generation in self._files.values()}
+
     @property
     def polling(self) -> str:
         """Why changes are found only by looking, every second or five; "" where they are told."""

@@ -13,6 +13,7 @@ from triage.sources.generation import Generation, Key, fresh_id, head_hash, hold
 from triage.sources.opened import OpenFiles
 
 _KNOWN_AGAIN = 64  # first bytes that must be equal for a packed log to be one that was read
+_MOST_HEADS = 20_000  # ended logs that are known again within archives
 
 Adoption = tuple[Position, Sequence[Generation]]
 
@@ -47,6 +48,8 @@ class Known:
         """Remember a log that may yet be met within an archive."""
         if _marked(position):
             self._heads[position.generation] = position
+            if len(self._heads) > _MOST_HEADS:
+                del self._heads[next(iter(self._heads))]  # of those that ended, the first
 
     def may_return(self, position: Position) -> None:
         """Remember a log that may yet be met with the device and inode that it had."""
