@@ -22,7 +22,8 @@ from triage.case.read import CaseReader
 from triage.case.schema import connect
 from triage.case.verify import verify
 from triage.cli import main
-from triage.risk import Part, contributions, crossings
+from triage.incident import Part, crossings
+from triage.risk import contributions
 from triage.rules import Incident, Rule, load_rules
 from triage.run import Config, Engine, hunt
 from triage.sources import Follower

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from triage import times
+from triage import attack, times
 from triage.engine.process import host_of, user_of
 from triage.engine.sequence import Match
 from triage.fields import Doc, first_text, nested, values
@@ -109,25 +109,10 @@ def build(match: Match, rule: Rule, now: int) -> Alert:
         _first(docs, "process.entity_id"),
         _first(docs, "process.parent.name"),
         _first(docs, "destination.ip"),
-        threat_ids(rule.parameters.get("threat")),
+        attack.ids(rule.parameters.get("threat")),
         reason,
         document,
     )
-
-
-def threat_ids(threat: object) -> str:
-    """The ids of tactics and techniques in a rule's ``threat``: "TA0005 T1218 T1218.004"."""
-    found: list[str] = []
-
-    def take(node: object) -> None:
-        for one in node if isinstance(node, list) else [node]:
-            if isinstance(one, dict):
-                found.append("".join(str(one.get("id", "")).split()))
-                for name in ("tactic", "technique", "subtechnique"):
-                    take(one.get(name))
-
-    take(threat)
-    return " ".join(dict.fromkeys(one for one in found if one))
 
 
 def _first(docs: Sequence[Doc], field: str) -> str:

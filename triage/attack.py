@@ -68,6 +68,21 @@ def tactic_order(id: str) -> tuple[int, str]:
     return (known.index(id) if id in known else len(known), id)
 
 
+def ids(threat: object) -> str:
+    """The ids of tactics and techniques in a rule's ``threat``: "TA0005 T1218 T1218.004"."""
+    found: list[str] = []
+
+    def take(node: object) -> None:
+        for one in node if isinstance(node, list) else [node]:
+            if isinstance(one, dict):
+                found.append("".join(str(one.get("id", "")).split()))
+                for name in ("tactic", "technique", "subtechnique"):
+                    take(one.get(name))
+
+    take(threat)
+    return " ".join(dict.fromkeys(one for one in found if one))
+
+
 def version() -> str:
     """The version of ATT&CK the names are of: "18.1"."""
     return _table().version

@@ -1,4 +1,4 @@
-"""The errors and problems every room speaks: what is wrong, where, and what to do."""
+"""The errors, problems and rejects every room speaks: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ class Problem:
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
         return f"{self.path}{place}: {self.severity}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that could not be read: counted, kept and shown; it stops nothing."""
+
+    source: str  # path of the log
+    position: int  # byte offset of the record; in an EVTX file of its chunk, and how many before
+    length: int  # bytes
+    reason: str
+    excerpt: bytes  # the first bytes of it, as they are

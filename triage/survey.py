@@ -16,10 +16,11 @@ from triage.engine.process import host_of
 from triage.eql import CompiledStage, compile_stage
 from triage.eql.access import Reader, reader
 from triage.eql.tree import AllOf, AnyOf, Fixed, Leaf, Negation, Tree
+from triage.errors import Reject
 from triage.event import order_of
 from triage.fields import Doc, first_text, values
 from triage.rules import Rule
-from triage.sources import Follower, RecordError, Reject, SourceState, decode
+from triage.sources import Follower, RecordError, SourceState, decode
 from triage.sources.block import EXCERPT_BYTES
 from triage.sources.packed import SPOOL
 

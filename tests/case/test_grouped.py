@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from tests import events
-from triage.alert import threat_ids
+from triage import attack
 from triage.case import schema
 from triage.case.model import AlertRow
 from triage.case.read import CaseReader
@@ -116,5 +116,5 @@ def test_threats_are_told_by_their_ids() -> None:
         {"tactic": {"id": "TA0005"}, "technique": [{"id": 4}, None]},
         "x",
     ]
-    assert threat_ids(threat) == "TA0005 T1218 T1218.004 TA0002 4"
-    assert threat_ids(None) == ""
+    assert attack.ids(threat) == "TA0005 T1218 T1218.004 TA0002 4"
+    assert attack.ids(None) == ""

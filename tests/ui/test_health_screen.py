@@ -12,7 +12,7 @@ from tests.ui.helpers import Clock, hunt_into, press, screen_text, settled, unti
 from triage.case.model import EngineState, SourceState
 from triage.case.read import CaseReader
 from triage.case.write import CaseWriter
-from triage.sources import Reject
+from triage.errors import Reject
 from triage.times import SECOND
 from triage.ui.app import Console
 from triage.ui.screens.health import Health

@@ -17,7 +17,7 @@ import orjson
 from triage.alert import Alert
 from triage.case import risk
 from triage.case.schema import next_change
-from triage.risk import Member, Part, build, crossings, incident_id
+from triage.incident import Member, Part, build, crossings, incident_id
 from triage.rules import Rule
 
 _MAX_EVENTS = 300  # of its alerts, kept as an incident's evidence

@@ -30,9 +30,9 @@ from triage.case.model import (
 )
 from triage.case.schema import connect, count, stored_path, told_path
 from triage.case.switches import switches
+from triage.errors import Reject
 from triage.event import Event
 from triage.fields import Doc, values
-from triage.sources.block import Reject
 
 _ROW = (
     "id, change, rule_id, rule_name, severity, risk_score, time, created, host, user, process,"

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 import apsw
 import orjson
 
-from triage.alert import Alert, alert_id, bucket_of, build, threat_ids
+from triage import attack
+from triage.alert import Alert, alert_id, bucket_of, build
 from triage.case import risk
 from triage.case.blocks import BlockIndex, BlockRow
 from triage.case.incidents import Incidents
@@ -484,7 +485,7 @@ class CaseWriter:
                         _runs(r),
                         r.reason,
                         r.enabled,
-                        threat_ids(r.parameters.get("threat")),
+                        attack.ids(r.parameters.get("threat")),
                     )
                     for r in rules
                 ],

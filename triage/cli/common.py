@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from triage import config
-from triage.errors import TriageError
+from triage.errors import Reject, TriageError
 from triage.run import Config
-from triage.sources import UNDERSTOOD, Follower, Reject
+from triage.sources import UNDERSTOOD, Follower
 from triage.text import clean
 
 OK, FAILED = 0, 2

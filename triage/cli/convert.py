@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from triage.cli.common import PATHS, Commands, command, say_refused, say_reject
-from triage.sources import Follower, RecordError, Reject, decode
+from triage.errors import Reject
+from triage.sources import Follower, RecordError, decode
 from triage.text import json_line
 
 _DESCRIPTION = """\

@@ -19,9 +19,10 @@ from triage.engine.index import WAITING_FIELDS, ExceptedRule, Step, StepIndex
 from triage.engine.process import ProcessChange, host_of, process_change
 from triage.engine.sieve import Demands, Sieve
 from triage.eql.access import Reader, reader
+from triage.errors import Reject
 from triage.event import Event, Order, identity, order_of
 from triage.fields import Doc
-from triage.sources import Block, RecordError, Reject, decode
+from triage.sources import Block, RecordError, decode
 from triage.sources.block import EXCERPT_BYTES
 from triage.sources.glance import Glance, Look
 

@@ -8,7 +8,6 @@ from triage.sources.block import (
     Block,
     Position,
     RecordError,
-    Reject,
 )
 from triage.sources.detect import UNDERSTOOD, Detected, Refused, detect
 from triage.sources.follow import Follower, SourceState
@@ -26,7 +25,6 @@ __all__ = [
     "Position",
     "RecordError",
     "Refused",
-    "Reject",
     "SourceState",
     "decode",
     "detect",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from triage.errors import Reject
+
 BLOCK_BYTES = 1 << 20  # a block holds about this many bytes of records
 MAX_RECORD_BYTES = 1 << 20  # a longer record is refused, its place and its first bytes kept
 EXCERPT_BYTES = 256
@@ -11,17 +13,6 @@ EXCERPT_BYTES = 256
 
 class RecordError(Exception):
     """One record that cannot be read; its text is the reason, in the analyst's words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A record that could not be read: counted, kept and shown; it stops nothing."""
-
-    source: str  # path of the log
-    position: int  # byte offset of the record; in an EVTX file of its chunk, and how many before
-    length: int  # bytes
-    reason: str
-    excerpt: bytes  # its first EXCERPT_BYTES bytes, as they are
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ import re
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
+from triage.errors import Reject
 from triage.sources import objects, rows, splunk
-from triage.sources.block import EXCERPT_BYTES, MAX_RECORD_BYTES, Cut, Reject, reject, too_long
+from triage.sources.block import EXCERPT_BYTES, MAX_RECORD_BYTES, Cut, reject, too_long
 
 # What may stand between events without being one.
 _FILLER = re.compile(rb"(?:\s|\x00|<\?xml[^>]*\?>|</?Events(?:\s[^>]*)?>|<!--.*?-->)*", re.DOTALL)

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
+from triage.errors import Reject
 from triage.sources import evtx
-from triage.sources.block import BLOCK_BYTES, RecordError, Reject
+from triage.sources.block import BLOCK_BYTES, RecordError
 from triage.sources.evtx_process import Item
 
 _MOST_SPANS = 1000

@@ -12,6 +12,7 @@ import os
 import struct
 import uuid
 
+from triage.errors import Reject
 from triage.sources import cut
 from triage.sources.block import (
     BLOCK_BYTES,
@@ -20,7 +21,6 @@ from triage.sources.block import (
     Block,
     Position,
     RecordError,
-    Reject,
     too_long,
 )
 from triage.sources.detect import HEAD_BYTES, Refused, detect

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from triage.case.model import EngineState, RuleState, SourceState
 from triage.case.read import CaseReader
 from triage.engine.sequence import MAX_KEY_HITS, MAX_OPEN_BYTES, MAX_OPEN_HITS, MAX_RULE_HITS
-from triage.errors import Problem
-from triage.sources import FORMATS, UNDERSTOOD, Reject
+from triage.errors import Problem, Reject
+from triage.sources import FORMATS, UNDERSTOOD
 from triage.text import clean
 from triage.times import SECOND
 from triage.ui.format import about, cut_start, day_time, fit, plural, shown_path, size
