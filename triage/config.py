@@ -96,10 +96,11 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a TOML file, at most 1 MiB; raises :class:`TomlError`."""
     try:
         # A pipe or a device named *.toml would block or never end.
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise TomlError(Problem(str(path), 0, 0, "not a regular file"))
         with path.open("rb") as file:
-            content = file.read(MAX_TOML_BYTES + 1)
+            content = file.read(min(status.st_size, MAX_TOML_BYTES) + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         reason = getattr(error, "strerror", None) or str(error)
         raise TomlError(Problem(str(path), 0, 0, f"can not be read: {reason}")) from error

@@ -262,10 +262,13 @@ def _pattern_need(node: Match) -> Need | None:
     parts: list[str] = []
     for pattern in node.patterns:
         text = fold(str(pattern.value))
+        if text and not has_wildcard(text):
+            wholes.append(text)
+            continue
         longest = max(text.replace("?", "*").split("*"), key=len)
         if not longest:
             return None
-        (parts if has_wildcard(text) else wholes).append(longest)
+        parts.append(longest)
     return Need(tuple(wholes), tuple(parts))
 
 

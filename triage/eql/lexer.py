@@ -33,10 +33,11 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-# What stands between tokens; what looks like it in a string or a name is kept.
-_GAP = re.compile(
-    r"""(?P<kept>\"{3}.*?\"{3,5}|"(?:\\.|[^"\\])*"|`[^`]*`)"""
-    r"""|(?:[ \r\n\t]|//[^\r\n]*|/\*(?s:.*?)\*/)+"""
+# Comments, and what stands between them and spaces; what looks like one in a string is none.
+_PIECES = re.compile(
+    r"""//[^\r\n]*|/\*(?s:.*?)\*/
+      |((?:\"{3}.*?\"{3,5}|"(?:\\.|[^"\\])*"|`[^`]*`|[^ \r\n\t/"`]++|/(?![/*]))+)""",
+    re.VERBOSE,
 )
 _STOP = re.compile(r'["\\\r\n]')  # where the plain text of a string ends
 
@@ -134,7 +135,7 @@ def one_line(text: str) -> str:
     """A piece of a sound query on one line, without comments; equal results mean equal queries."""
     if not any(mark in text for mark in ("\n", "  ", "\t", "//", "/*", "\r")):
         return text
-    return _GAP.sub(lambda found: found["kept"] or " ", text).strip()
+    return " ".join(filter(None, _PIECES.findall(text)))
 
 
 def _unknown(text: str, at: int) -> str:

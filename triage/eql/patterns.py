@@ -41,6 +41,9 @@ def wildcard_test(patterns: Iterable[str], insensitive: bool, *, escapes: bool =
     runs: list[TextTest] = []
     rest: list[str] = []
     for pattern in patterns:
+        if not (has_wildcard(pattern) or escapes):  # as most
+            exact.add(fold(pattern) if insensitive else pattern)
+            continue
         pieces = _pieces(pattern, escapes)
         texts = [
             fold(piece) if insensitive and piece.__class__ is str else piece for piece in pieces

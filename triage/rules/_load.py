@@ -7,7 +7,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -131,7 +130,12 @@ class _Reader:
         incident = self.incident() if rule_type == "risk" else None
         if rule_type == "risk" and incident is None:
             reason = "its [triage.incident] table is missing or wrong"
-        rule = Rule(
+        category_field = self.text("event_category_override") or "event.category"
+        tiebreaker_field = self.text("tiebreaker_field")
+        lookback = self.span("from", 6 * _MINUTE)
+        # What affects matching: a rule that is otherwise changed goes on with what it has open.
+        matching = (rule_type, self.text("language"), self.text("query"), category_field)
+        return Rule(
             rule_id=self.text("rule_id"),
             name=self.text("name"),
             description=self.text("description").strip(),
@@ -146,7 +150,7 @@ class _Reader:
             runnable=query is not None,
             reason=reason,
             interval=self.span("interval", 5 * _MINUTE),
-            lookback=self.span("from", 6 * _MINUTE),
+            lookback=lookback,
             max_signals=self.count("max_signals", 100),
             tags=self.texts("tags"),
             threat=self.threat(),
@@ -171,17 +175,16 @@ class _Reader:
                 (_text(entry, "field") for entry in _tables(table.get("risk_score_mapping"))), ""
             ),
             rule_name_override=self.text("rule_name_override"),
-            event_category_field=self.text("event_category_override") or "event.category",
-            tiebreaker_field=self.text("tiebreaker_field"),
+            event_category_field=category_field,
+            tiebreaker_field=tiebreaker_field,
             investigation_fields=_texts(_child(table, "investigation_fields").get("field_names")),
             risk=self.risk(risk_score),
             drilldowns=self.drilldowns(),
             incident=incident,
             path=self.path,
-            fingerprint="",
+            fingerprint=_fingerprint(*matching, tiebreaker_field, lookback),
             parameters=table,
         )
-        return replace(rule, fingerprint=_fingerprint(rule))
 
     def query(self, rule_type: str) -> tuple[Query | None, str]:
         """The parsed query, or None and the reason why there is none."""
@@ -373,9 +376,8 @@ class _Reader:
         return _texts(self.table.get(name))
 
 
-def _fingerprint(rule: Rule) -> str:
-    parts = (rule.type, rule.language, rule.text, rule.event_category_field, rule.tiebreaker_field)
-    body = json.dumps([*parts, rule.lookback])
+def _fingerprint(*parts: str | int) -> str:
+    body = json.dumps(parts)
     return hashlib.blake2b(body.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
