@@ -18,7 +18,12 @@ def triage(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "triage", *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, "XDG_CONFIG_HOME": str(home / "c"), "XDG_STATE_HOME": str(home / "s")},
+        env={
+            **os.environ,
+            "XDG_CONFIG_HOME": str(home / "c"),
+            "XDG_STATE_HOME": str(home / "s"),
+            "XDG_CACHE_HOME": str(home / "cache"),
+        },
         check=False,
     )
 

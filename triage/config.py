@@ -43,6 +43,11 @@ def state_dir() -> Path:
     return Path(platformdirs.user_state_path(_APP, appauthor=False))
 
 
+def cache_dir() -> Path:
+    """The user's cache folder: what can be made again, and is only quicker to have."""
+    return Path(platformdirs.user_cache_path(_APP, appauthor=False))
+
+
 def settings_file() -> Path:
     """Where the user's settings lie: the keys of the console."""
     return config_dir() / "config.toml"
@@ -113,7 +118,7 @@ def parse_toml(path: Path, content: bytes) -> tuple[dict[str, Any], str]:
         message = f"longer than {MAX_TOML_BYTES // 1024} KiB; split it or remove what is not needed"
         raise TomlError(Problem(str(path), 0, 0, message))
     try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        text = toml_text(content)
         return tomli.loads(text), text
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
@@ -126,6 +131,11 @@ def parse_toml(path: Path, content: bytes) -> tuple[dict[str, Any], str]:
     except RecursionError as error:
         problem = Problem(str(path), 0, 0, "tables or arrays are nested too deeply")
         raise TomlError(problem) from error
+
+
+def toml_text(content: bytes) -> str:
+    """The text of a TOML file's bytes, line ends as ``\n``; raises UnicodeDecodeError."""
+    return content.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 # A path names a key in nested tables; the tables of an array have their index from 0:

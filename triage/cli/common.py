@@ -73,7 +73,7 @@ def rule_config(options: argparse.Namespace) -> Config:
     rules = (*bundled, *options.rules)
     if not rules:
         raise TriageError("--no-bundled-rules leaves no rule to run; add some with --rules DIR")
-    return Config(rules, options.exceptions)
+    return Config(rules, options.exceptions, config.cache_dir())
 
 
 def say(text: str) -> None:

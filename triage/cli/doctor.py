@@ -18,9 +18,9 @@ from triage.run import wall_clock
 from triage.text import clean, json_line
 
 _DESCRIPTION = """\
-Check this machine (Python, terminal, text encoding, SQLite, disk, change notices, open files) and a
-case file (integrity, version, who follows logs into it), and say for each problem what to do.
-Nothing is changed.
+Check this machine (Python, terminal, text encoding, SQLite, disk, rule cache, change notices, open
+files) and a case file (integrity, version, who follows logs into it), and say for each problem what
+to do. Nothing is changed.
 
   triage doctor
   triage doctor incident-42.triage
@@ -44,7 +44,7 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
 def _doctor(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # an output that is not UTF-8 is to be told of
-    checks = doctor.machine(config.cases_dir(), os.environ)
+    checks = doctor.machine(config.cases_dir(), config.cache_dir(), os.environ)
     if options.case is not None:
         checks = chain(checks, doctor.case(options.case, wall_clock()))
     found: list[Check] = []

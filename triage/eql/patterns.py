@@ -19,6 +19,7 @@ _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _MEMO_SIZE = 256  # values a compiled pattern remembers
 _MEMO_LENGTH = 128  # characters; longer values hardly come twice
 _MEMORY = 1 << 20  # bytes
+_SURELY_FITS = 1_000  # characters of wildcard patterns that RE2 never refuses
 _MAX_DEPTH = 50
 
 
@@ -39,7 +40,7 @@ def wildcard_test(patterns: Iterable[str], insensitive: bool, *, escapes: bool =
     ends: list[str] = []
     parts: list[str] = []
     runs: list[TextTest] = []
-    rest: list[str] = []
+    rest: list[list[Any]] = []
     for pattern in patterns:
         if not (has_wildcard(pattern) or escapes):  # as most
             exact.add(fold(pattern) if insensitive else pattern)
@@ -62,11 +63,11 @@ def wildcard_test(patterns: Iterable[str], insensitive: bool, *, escapes: bool =
             case [only] if only is _STAR:
                 starts.append("")
             case _ if _ONE in texts:
-                rest.append("".join(map(_expression, texts)))
+                rest.append(texts)
             case _:
                 runs.append(_run(texts))
     if rest:
-        runs.append(_program("|".join(rest), insensitive=False))
+        runs.append(_single_signs(rest))
     return _assemble(frozenset(exact), tuple(starts), tuple(ends), parts, runs, insensitive)
 
 
@@ -76,6 +77,27 @@ def _pieces(pattern: str, escapes: bool) -> list[Any]:
         return [_SIGNS.get(piece[0], piece) for piece in _PIECE.findall(pattern)]
     pieces = _ESCAPED.findall(pattern)
     return [_SIGNS.get(piece[0]) or _BACKSLASH.sub(r"\1", piece) for piece in pieces]
+
+
+def _single_signs(patterns: list[list[Any]]) -> TextTest:
+    """The test for patterns with ``?`` in them, by one RE2 program."""
+
+    def program() -> TextTest:
+        expressions = ("".join(map(_expression, pieces)) for pieces in patterns)
+        return _program("|".join(expressions), insensitive=False)
+
+    size = sum(len(piece) if piece.__class__ is str else 1 for one in patterns for piece in one)
+    if size > _SURELY_FITS:
+        return program()
+    # Most rules see few texts that come so far: their programs wait for the first.
+    made: list[TextTest] = []
+
+    def test(text: str) -> bool:
+        if not made:
+            made.append(program())
+        return made[0](text)
+
+    return test
 
 
 def _expression(piece: Any) -> str:

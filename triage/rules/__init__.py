@@ -26,6 +26,7 @@ incident rule of Splunk does, and alerts itself where there is enough of all tha
     message = "{{triage.risk.object.value}} reached {{triage.risk.score}}"
 """
 
+from triage.rules._kept import cache_fault
 from triage.rules._lint import lint
 from triage.rules._load import load_rules
 from triage.rules._model import (
@@ -59,6 +60,7 @@ __all__ = [
     "Tactic",
     "Technique",
     "ThreatObject",
+    "cache_fault",
     "eql_literal",
     "lint",
     "load_rules",

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from triage import times
-from triage.config import Places, TomlError, read_toml
+from triage.config import Places, TomlError, parse_toml, read_bytes, toml_text
 from triage.eql import EqlError, Query, compile_stage, parse
 from triage.errors import Problem
 from triage.markdown import plugin as plugin_of
+from triage.rules._kept import Entry, Kept
 from triage.rules._model import (
     PLACEHOLDER,
     SEVERITIES,
@@ -38,16 +39,19 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "H": 3600, "d": 86400, "w": 604800}  # sec
 _PLUGIN = re.compile(r"\$(osquery|investigate)_(\d{1,6})")
 
 
-def load_rules(paths: Iterable[Path]) -> RuleSet:
+def load_rules(paths: Iterable[Path], cache: Path | None = None) -> RuleSet:
     """Rules of files and of folders (every ``*.toml`` below), in the order given, then by name.
 
     Never raises. A rule whose query is wrong is there, not runnable; a file that is no rule is only
-    a problem. Of two rules with one ``rule_id`` the last given is used.
+    a problem. Of two rules with one ``rule_id`` the last given is used. ``cache``: the user's own
+    folder, in which is kept what makes the next time quicker.
     """
+    paths = tuple(paths)
+    kept = Kept(cache, paths)
     rules: dict[str, Rule] = {}
     problems: list[Problem] = []
     for path in _files(paths, problems):
-        rule = _load(path, problems)
+        rule = _load(path, kept, problems)
         if rule is None:
             continue
         before = rules.pop(rule.rule_id, None)
@@ -58,6 +62,7 @@ def load_rules(paths: Iterable[Path]) -> RuleSet:
             )
             problems.append(Problem(rule.path, 0, 0, message, "warning"))
         rules[rule.rule_id] = rule
+    kept.save()
     return RuleSet(tuple(rules.values()), tuple(problems))
 
 
@@ -80,34 +85,36 @@ def _files(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
             problems.append(Problem(str(path), 0, 0, message))
 
 
-def _load(path: Path, problems: list[Problem]) -> Rule | None:
+def _load(path: Path, kept: Kept, problems: list[Problem]) -> Rule | None:
     try:
-        data, text = read_toml(path)
+        content = read_bytes(path)
+        entry = kept.entry(content, lambda: parse_toml(path, content)[0])
     except TomlError as error:
         problems.append(error.problem)
         return None
-    if not isinstance(data.get("rule"), dict):
+    if not isinstance(entry.tables.get("rule"), dict):
         message = "no [rule] table: not a rule file; move it out of the rules folder"
         problems.append(Problem(str(path), 0, 0, message))
         return None
-    return _Reader(path, data, text, problems).rule()
+    return _Reader(path, entry, content, problems).rule()
 
 
 class _Reader:
     """Reads one rule file; each fault becomes a problem at its line, once."""
 
-    def __init__(
-        self, path: Path, data: dict[str, Any], source: str, problems: list[Problem]
-    ) -> None:
+    def __init__(self, path: Path, entry: Entry, content: bytes, problems: list[Problem]) -> None:
         self.path = str(path)
-        self.data = data
-        self.table: dict[str, Any] = data["rule"]
-        self.source = source
+        self.entry = entry
+        self.data = entry.tables
+        self.table: dict[str, Any] = entry.tables["rule"]
+        self.content = content
         self.problems = problems
 
     @cached_property
     def places(self) -> Places:
-        return Places(self.source)  # only where there is a problem: most files have none
+        return Places(
+            toml_text(self.content)
+        )  # only where there is a problem: most files have none
 
     def problem(self, message: str, *key: str | int, warning: bool = True) -> None:
         line, column = self.places.key(*key)
@@ -196,10 +203,11 @@ class _Reader:
         if language not in ("", "eql"):
             return None, f"language {language} is not run yet"
         try:
-            query = parse(self.text("query"))
+            query = self.entry.query(self.text("query"))
             # What only the compiler rejects is as wrong: tell now, not at the first event.
             for stage in (*query.stages, *([query.until] if query.until else [])):
                 compile_stage(stage)
+            self.entry.sound = query
             return query, ""
         except EqlError as error:
             line, column = self.places.inside(("rule", "query"), error.line, error.column)

@@ -45,6 +45,7 @@ class Config:
 
     rules: tuple[Path, ...]  # files and folders
     exceptions: Path  # folder of lists
+    cache: Path | None = None  # the user's cache folder; None: nothing is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Rulebook:
             return True
         self.switches = switches
         self._stamp = stamp
-        rules = load_rules(self._config.rules)
+        rules = load_rules(self._config.rules, self._config.cache)
         exceptions = load_exceptions(self._config.exceptions)
         broken = {p.path for p in (*rules.problems, *exceptions.problems) if p.severity == "error"}
         self.all = self._keep_rules(rules, broken)
