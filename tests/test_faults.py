@@ -195,40 +195,35 @@ def test_the_kth_write_to_the_disk_fails(
             return
 
 
-class statements:  # noqa: N801 - used like a function
+@contextmanager
+def statements(fault: Fault) -> Iterator[None]:
     """Calls ``fault`` before every statement of every connection made meanwhile."""
 
-    def __init__(self, fault: Fault) -> None:
-        self._fault = fault
-
-    def _hook(self, connection: apsw.Connection) -> None:
-        connection.exec_trace = self._trace
-
-    def _trace(self, _cursor: Any, _sql: str, _values: Any) -> bool:
-        self._fault()
+    def trace(_cursor: Any, _sql: str, _values: Any) -> bool:
+        fault()
         return True
 
-    def __enter__(self) -> None:
-        apsw.connection_hooks.append(self._hook)
+    def hook(connection: apsw.Connection) -> None:
+        connection.exec_trace = trace
 
-    def __exit__(self, *_error: object) -> None:
-        apsw.connection_hooks.remove(self._hook)
+    apsw.connection_hooks.append(hook)
+    try:
+        yield
+    finally:
+        apsw.connection_hooks.remove(hook)
 
 
-class writes:  # noqa: N801
+@contextmanager
+def writes(fault: Fault) -> Iterator[None]:
     """Calls ``fault`` before everything that is written to disk meanwhile."""
-
-    def __init__(self, fault: Fault) -> None:
-        self._fault = fault
-        self._before = apsw.vfs_names()[0]
-
-    def __enter__(self) -> None:
-        self._vfs = _Disk(self._fault, self._before)
-        apsw.set_default_vfs("faulty")
-
-    def __exit__(self, *_error: object) -> None:
-        apsw.set_default_vfs(self._before)
-        self._vfs.unregister()
+    before = apsw.vfs_names()[0]
+    disk = _Disk(fault, before)
+    apsw.set_default_vfs("faulty")
+    try:
+        yield
+    finally:
+        apsw.set_default_vfs(before)
+        disk.unregister()
 
 
 class _Disk(apsw.VFS):
@@ -237,7 +232,7 @@ class _Disk(apsw.VFS):
         self._fault = fault
         self._base = base
 
-    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's names
+    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
         return _File(self._fault, self._base, name, flags)
 
 
@@ -246,15 +241,15 @@ class _File(apsw.VFSFile):
         super().__init__(base, name, flags)
         self._fault = fault
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
         self._fault()
         super().xWrite(data, offset)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802
+    def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
         self._fault()
         super().xSync(flags)
 
-    def xTruncate(self, size: int) -> None:  # noqa: N802
+    def xTruncate(self, size: int) -> None:  # noqa: N802 - SQLite's name
         self._fault()
         super().xTruncate(size)
 
@@ -274,8 +269,7 @@ def test_the_kth_call_that_reads_logs_fails(
         shutil.copy(place / "empty.triage", case)
         logs = tmp_path / str(k)
         logs.mkdir()
-        ten_seconds_a_look = itertools.count(0, 10)
-        follower = Follower([logs], clock=lambda: next(ten_seconds_a_look))  # noqa: B023
+        follower = Follower([logs], clock=itertools.count(0, 10).__next__)  # 10 s between looks
         engine = Engine(Config((place / "rules",), place / "no"), str(case), follower)
         seen: set[str] = set()
         with reads(fault, str(logs)):
