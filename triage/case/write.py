@@ -13,6 +13,7 @@ from triage import attack
 from triage.alert import Alert, alert_id, bucket_of, build
 from triage.case import risk
 from triage.case.blocks import BlockIndex, BlockRow
+from triage.case.faults import told
 from triage.case.incidents import Incidents
 from triage.case.model import EngineState, SourceState
 from triage.case.schema import (
@@ -102,11 +103,10 @@ class CaseWriter:
     def forget_places(self, present: Container[str], before: int) -> None:
         """Let go of the places in logs that were last written before an instant (ns), but for the
         generations that are ``present``."""
-        rows = self._db.execute("SELECT generation FROM position WHERE at < ?", (before,))
-        gone = [row for row in rows if row[0] not in present]
-        if gone:
-            with transaction(self._db):
-                self._db.executemany("DELETE FROM position WHERE generation = ?", gone)
+        with transaction(self._db):
+            rows = self._db.execute("SELECT generation FROM position WHERE at < ?", (before,))
+            gone = [row for row in rows if row[0] not in present]
+            self._db.executemany("DELETE FROM position WHERE generation = ?", gone)
 
     def open_hits(self, rules: Mapping[str, Rule]) -> list[Hit]:
         """The hits of sequences still open; those of rules that changed since are let go."""
@@ -433,9 +433,9 @@ class CaseWriter:
                 "INSERT OR REPLACE INTO engine VALUES ('state', ?)",
                 (orjson.dumps(asdict(state)).decode(),),
             )
-            told = {source.path: source for source in sources}
-            self._say_sources(told)
-        self._told = told  # only now: what was not committed has to be said again
+            said = {source.path: source for source in sources}
+            self._say_sources(said)
+        self._told = said  # only now: what was not committed has to be said again
 
     def _say_sources(self, sources: dict[str, SourceState]) -> None:
         """Write what is new of the logs: there may be thousands, and most rest."""
@@ -512,10 +512,11 @@ class CaseWriter:
 
     def switched(self) -> dict[str, bool]:
         """Rules that people switched off or on in this case, by id; asking is cheap."""
-        end = count(self._db, "SELECT coalesce(max(id), 0) FROM journal")
-        if end != self._switched[0]:
-            found = {id_: one.action == ON for id_, one in switches(self._db).items()}
-            self._switched = (end, found)
+        with told():
+            end = count(self._db, "SELECT coalesce(max(id), 0) FROM journal")
+            if end != self._switched[0]:
+                found = {id_: one.action == ON for id_, one in switches(self._db).items()}
+                self._switched = (end, found)
         return self._switched[1]
 
     def set_meta(self, key: str, value: str) -> None:

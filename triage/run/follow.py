@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from triage.case.faults import CaseDamagedError, CaseUnavailableError, told
 from triage.case.lock import EngineLock
@@ -112,7 +113,9 @@ def _follow(engine: Engine, stop: threading.Event, clock: Callable[[], int]) -> 
         now = time.monotonic()
         if now - looked >= _LOOK_EVERY:
             looked = now
-            engine.refresh()
+            # Where the case does not say now what people switched, it is asked again in a second.
+            with suppress(CaseUnavailableError):
+                engine.refresh()
         if now - said >= _SAY_EVERY:
             said = now
             _say(engine, word)
