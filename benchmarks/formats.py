@@ -6,13 +6,15 @@ GENERATOR.py makes endpoint events as NDJSON (``-n COUNT -o FILE --shape ecs|evt
 logs of the formats that can be written in a few lines. A LOG is measured as well, repeated to about
 as many events. Ours is what every part of the program does with a log: tell what it is, cut it,
 and make each record ECS. The bare parser makes objects of it, and no more: orjson, lxml, csv or
-evtx. Each is a process of its own and is run ``ROUNDS`` times in turn; figures are medians of CPU
-time and of the peak of memory, both without start and imports, and are best kept as ratios. Linux.
+evtx; for Splunk's classic blocks a split at their lines; of an archive it unpacks it first. Each
+is a process of its own and is run ``ROUNDS`` times in turn; figures are medians of CPU time and of
+the peak of memory, both without start and imports, and are best kept as ratios. Linux.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
@@ -21,13 +23,26 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 from xml.sax.saxutils import escape, quoteattr
 
+import zstandard
+
 from triage import fields
-from triage.sources import BLOCK_BYTES, Detected, RecordError, decode, detect, evtx, read_range
+from triage.sources import (
+    BLOCK_BYTES,
+    Detected,
+    Follower,
+    RecordError,
+    decode,
+    detect,
+    evtx,
+    read_range,
+)
 from triage.sources.evtx_process import PARSER
 from triage.sources.formats import framing
 
@@ -37,6 +52,8 @@ _HEAD = 1 << 16
 _ENDLESS = 1 << 62
 _EVENT = re.compile(rb"<Event[ >].*?</Event>", re.DOTALL)
 _CHUNKS = slice(42, 44)  # where an EVTX header says how many it has
+_CLASSIC = re.compile(r"^(?=\d\d/\d\d/\d{4} )", re.MULTILINE)
+_PACKED = (".gz", ".zst", ".zip")
 
 
 def measured(way: str, log: Path) -> dict[str, float]:
@@ -58,8 +75,15 @@ def known(log: Path) -> Detected:
 
 def ours(log: Path) -> tuple[int, int]:
     """(events, records that could not be read) on the way of the program."""
-    found = known(log)
     events = rejects = 0
+    if log.suffix in _PACKED:
+        follower = Follower([log], once=True)
+        for block in follower.poll():
+            rejects += len(block.rejects)
+            events += sum(decode(block.format, record) is not None for record in block.records)
+        follower.close()
+        return events, rejects
+    found = known(log)
     end = _ENDLESS if found.format == "evtx" else log.stat().st_size
     for _, record in read_range(str(log), found.format, found.start, end):
         try:
@@ -72,6 +96,11 @@ def ours(log: Path) -> tuple[int, int]:
 
 def bare(log: Path) -> tuple[int, int]:
     """(objects made, 0) by the parser of the format alone."""
+    import orjson
+
+    if log.suffix in _PACKED:
+        with _unpacked(log) as lines:
+            return sum(1 for line in lines if orjson.loads(line) is not None), 0
     found = known(log)
     kind = framing(found.format)
     if kind == "evtx":
@@ -82,13 +111,14 @@ def bare(log: Path) -> tuple[int, int]:
         csv.field_size_limit(1 << 20)
         with log.open(encoding=found.encoding, newline="") as table:
             return sum(1 for _ in csv.reader(table)), 0
+    if kind == "xml" and log.read_bytes()[:1] != b"<":
+        blocks = _CLASSIC.split(log.read_text(found.encoding))[1:]
+        return sum(1 for text in blocks if dict(_pairs(text))), 0
     if kind == "xml":
         from lxml import etree
 
         # A slice of the text at a time, as nobody holds a whole log.
         return sum(1 for event in _events(log, found) if etree.fromstring(event) is not None), 0
-    import orjson
-
     if kind == "lines":
         with log.open("rb") as lines:
             lines.seek(found.start)
@@ -154,11 +184,20 @@ def generated(generator: str, folder: Path) -> Iterator[Path]:
         "search.json": '{"took":1,"hits":{"hits":[' + ",".join(hits) + "]}}",
         "kibana.csv": _table(docs["ecs"]),
         "wevtutil.xml": "\n".join(_xml(doc["Event"]) for doc in docs["evtx"]),
+        "splunk_classic.raw": "".join(_classic(doc["Event"]) for doc in docs["evtx"]),
+        "winlogbeat6.ndjson": "".join(_winlogbeat6(doc["Event"]) for doc in docs["evtx"]),
+        "eqllib.json": json.dumps([_eqllib(doc["Event"]) for doc in docs["evtx"]], indent=4),
     }
     for name, text in texts.items():
         path = folder / name
         path.write_text(text, "utf-8")
         yield path
+    plain = (folder / "ecs.ndjson").read_bytes()
+    (folder / "ecs.ndjson.gz").write_bytes(gzip.compress(plain))
+    (folder / "ecs.ndjson.zst").write_bytes(zstandard.compress(plain))
+    with zipfile.ZipFile(folder / "ecs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ecs.ndjson", plain)
+    yield from (folder / name for name in ("ecs.ndjson.gz", "ecs.ndjson.zst", "ecs.zip"))
 
 
 def _table(docs: list[dict[str, Any]]) -> str:
@@ -187,6 +226,57 @@ def _xml(event: dict[str, Any]) -> str:
     )
     space = event["#attributes"]["xmlns"]
     return f"<Event xmlns='{space}'><System>{system}</System><EventData>{data}</EventData></Event>"
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+    if path.suffix == ".gz":
+        with gzip.open(path) as log:
+            yield cast(IO[bytes], log)
+    elif path.suffix == ".zst":
+        with io.BufferedReader(zstandard.open(path)) as log:
+            yield log
+    else:
+        with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as log:
+            yield log
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        name, found, value = line.partition("=")
+        name, value = (name, value) if found else line.partition(": ")[::2]
+        yield name, value
+
+
+def _classic(event: dict[str, Any]) -> str:
+    system, at = event["System"], event["System"]["TimeCreated"]["#attributes"]["SystemTime"]
+    message = "".join(f"{name}: {value}\n" for name, value in event["EventData"].items())
+    return (
+        f"{at[5:7]}/{at[8:10]}/{at[:4]} {int(at[11:13]) % 12 or 12:02}:{at[14:19]}"
+        f" {'AP'[int(at[11:13]) >= 12]}M\nLogName={system['Channel']}\n"
+        f"SourceName={system['Provider']['#attributes']['Name']}\n"
+        f"EventCode={system['EventID']}\nType=Information\nComputerName={system['Computer']}\n"
+        f"RecordNumber={system['EventRecordID']}\nMessage=Sysmon event:\n{message}"
+    )
+
+
+def _winlogbeat6(event: dict[str, Any]) -> str:
+    system = event["System"]
+    doc = {
+        "@timestamp": system["TimeCreated"]["#attributes"]["SystemTime"],
+        "@metadata": {"beat": "winlogbeat", "type": "doc", "version": "6.7.0"},
+        "log_name": system["Channel"],
+        "source_name": system["Provider"]["#attributes"]["Name"],
+        "event_id": system["EventID"],
+        "record_number": str(system["EventRecordID"]),
+        "computer_name": system["Computer"],
+        "event_data": {name: str(value) for name, value in event["EventData"].items()},
+    }
+    return json.dumps(doc) + "\n"
+
+
+def _eqllib(event: dict[str, Any]) -> dict[str, Any]:
+    return {"EventId": event["System"]["EventID"], **event["EventData"]}
 
 
 def repeated(log: Path, folder: Path) -> Path:
@@ -236,8 +326,9 @@ def compare(log: Path) -> None:
     }
     peak = {way: statistics.median(run["peak"] for run in done) for way, done in runs.items()}
     rejects = runs["ours"][0]["rejects"]
+    kind = log.suffix if log.suffix in _PACKED else known(log).format
     print(
-        f"{log.name[:32]:32} {known(log).format:13} {events:>7,} {1 / each['ours']:>9,.0f}"
+        f"{log.name[:32]:32} {kind:13} {events:>7,} {1 / each['ours']:>9,.0f}"
         f" {1 / each['bare']:>10,.0f} {each['ours'] / each['bare']:>6.1f}×"
         f" {peak['ours']:>8,.1f} {peak['bare']:>6,.1f}"
         + (f"  {rejects:,} records could not be read" if rejects else ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage.sources.cut import cut, header
+from triage.sources.wide import narrow
 
 LINES = "a\r\nbb\n\n \nüé\U0001f600\r\n\tc\nlast"
 EVENTS = (
@@ -208,3 +210,10 @@ def test_t5_hostile_text_is_cut_in_linear_time(kind: str, unit: bytes) -> None:
     began = time.process_time()
     cut(kind, raw, 0, "utf-8", final=True, header=b"a")
     assert time.process_time() - began < 5  # a tenth of a second; minutes where it is quadratic
+
+
+@given(st.binary(max_size=200), st.sampled_from(["utf-16-le", "utf-16-be"]))
+def test_wide_text_is_narrowed_unit_by_unit(buffer: bytes, encoding: str) -> None:
+    code = "<" if encoding == "utf-16-le" else ">"
+    units = struct.unpack(f"{code}{len(buffer) // 2}H", buffer[: len(buffer) & ~1])
+    assert narrow(buffer, encoding) == (bytes(u if u < 128 else ord("x") for u in units), 2)

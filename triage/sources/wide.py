@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-_OTHER = ord("x")
+import re
+
+_OTHER = b"x"
+_ASCII = bytes(range(128)) + _OTHER * 128
+_WIDE = re.compile(rb"[^\x00]+")  # of the upper halves: units that are no ASCII
 
 
 def narrow(buffer: bytes, encoding: str) -> tuple[bytes, int]:
@@ -17,5 +21,7 @@ def narrow(buffer: bytes, encoding: str) -> tuple[bytes, int]:
     low, high = buffer[0:whole:2], buffer[1:whole:2]
     if encoding == "utf-16-be":
         low, high = high, low
-    pairs = zip(low, high, strict=True)
-    return bytes(a if not b and a < 128 else _OTHER for a, b in pairs), 2
+    text = bytearray(low.translate(_ASCII))
+    for run in _WIDE.finditer(high):
+        text[run.start() : run.end()] = _OTHER * (run.end() - run.start())
+    return bytes(text), 2
