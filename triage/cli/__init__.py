@@ -16,6 +16,7 @@ _DESCRIPTION = """\
 Watch endpoint logs live, see alerts as they happen, understand each one in a minute, decide.
 
   triage watch ./logs      the console: alerts as they happen, with all that is around them
+  triage serve ./logs      the same console in a browser on this machine
   triage demo              a tour: a day of logs with attacks in it, played live
   triage hunt ./logs       read once, print the alerts as NDJSON
   triage query EQL ./logs  ask the logs a question
@@ -31,7 +32,18 @@ Watch endpoint logs live, see alerts as they happen, understand each one in a mi
 """
 
 _COMMANDS = (
-    *("watch", "demo", "hunt", "query", "sources", "rules", "exceptions", "export", "convert"),
+    *(
+        "watch",
+        "serve",
+        "demo",
+        "hunt",
+        "query",
+        "sources",
+        "rules",
+        "exceptions",
+        "export",
+        "convert",
+    ),
     *("doctor", "journal", "verify", "keys"),
 )
 

@@ -48,16 +48,7 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     watch = command(commands, "watch", "follow logs and open the console", _DESCRIPTION)
     watch.add_argument("paths", nargs="+", metavar="PATH", help=PATHS)
     rule_options(watch)
-    watch.add_argument(
-        "--case",
-        metavar="FILE",
-        help="the case file (default: one in the user's state folder, named after the logs)",
-    )
-    watch.add_argument(
-        "--newest-first",
-        action="store_true",
-        help="read old logs after newer ones: what happens now is seen at once (default: by name)",
-    )
+    case_options(watch)
     watch.add_argument(
         "--headless", action="store_true", help="run the engine alone, without a console"
     )
@@ -66,18 +57,32 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="keep the case file aside and make it anew from the logs, with the decisions in it",
     )
-    unsafe_option(watch)
     watch.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
-    watch.add_argument(
+    watch.set_defaults(command=_watch)
+
+
+def case_options(parser: argparse.ArgumentParser) -> None:
+    """The options of who opens a console that follows logs into a case."""
+    parser.add_argument(
+        "--case",
+        metavar="FILE",
+        help="the case file (default: one in the user's state folder, named after the logs)",
+    )
+    parser.add_argument(
+        "--newest-first",
+        action="store_true",
+        help="read old logs after newer ones: what happens now is seen at once (default: by name)",
+    )
+    unsafe_option(parser)
+    parser.add_argument(
         "--user",
         metavar="NAME",
         default=default_user(),
         help="who decides, as the case records it (default: %(default)s)",
     )
-    watch.add_argument(
+    parser.add_argument(
         "--themes", metavar="DIR", type=Path, help="a folder with more themes (*.toml)"
     )
-    watch.set_defaults(command=_watch)
 
 
 def default_user() -> str:
@@ -91,11 +96,11 @@ def default_user() -> str:
 def _watch(options: argparse.Namespace) -> int:
     settings = rule_config(options)
     roots = [str(path) for path in options.paths]
-    case = options.case or str(_default_case(roots))
+    case = options.case or str(default_case(roots))
     if not options.attached:
         if not options.unsafe_state:
             check_place(case)
-        _mend(case, options.rebuild)
+        mended(case, options.rebuild)
     if options.headless:
         stop = threading.Event()
         stop_on_signals(stop, attached=options.attached)
@@ -108,26 +113,20 @@ def _watch(options: argparse.Namespace) -> int:
                 f"{error}; quit, and start `triage watch` again to mend it"
             ) from error
         return OK
-    for root in roots:
-        if not os.path.lexists(root):
-            raise TriageError(f"{root}: there is no such file or folder; give a log or a folder")
+    check_roots(roots)
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         raise TriageError("the console needs a terminal; use `triage watch --headless` or `hunt`")
     from triage.ui import run_console  # only a console needs a screen: it costs half a second
 
     CaseReader(case).close()  # a case that cannot be used is said here, before the screen is taken
-    engine = EngineProcess(case, _engine_arguments(options), Path(f"{case}-engine.log"))
+    engine = engine_of(case, options)
     engine.start()
     try:
         run_console(
             case,
             roots=roots,
             exceptions=options.exceptions,
-            themes=[
-                path
-                for path in (config.bundled("themes"), config.themes_dir(), options.themes)
-                if path
-            ],
+            themes=theme_folders(options),
             engine=engine,
             who=options.user,
             clock=wall_clock,
@@ -138,7 +137,7 @@ def _watch(options: argparse.Namespace) -> int:
     return OK
 
 
-def _mend(case: str, rebuild: bool) -> None:
+def mended(case: str, rebuild: bool = False) -> None:
     """Mend a case that is damaged, and say what became of it."""
     why = damage(case) or ("asked for" if rebuild and os.path.exists(case) else "")
     if not why:
@@ -159,7 +158,21 @@ def _tell(words: str) -> None:
     say(f"triage: {words}; nothing is read until that is over" if words else "triage: going on")
 
 
-def _engine_arguments(options: argparse.Namespace) -> list[str]:
+def check_roots(roots: Sequence[str]) -> None:
+    """Raises TriageError where one of the logs is not there."""
+    for root in roots:
+        if not os.path.lexists(root):
+            raise TriageError(f"{root}: there is no such file or folder; give a log or a folder")
+
+
+def theme_folders(options: argparse.Namespace) -> list[Path]:
+    """Where themes lie: ours, the user's, and what was named."""
+    folders = (config.bundled("themes"), config.themes_dir(), options.themes)
+    return [path for path in folders if path]
+
+
+def engine_of(case: str, options: argparse.Namespace) -> EngineProcess:
+    """The engine as a process, to be started."""
     arguments = ["--exceptions", str(options.exceptions)]
     for path in options.rules:
         arguments += ["--rules", str(path)]
@@ -167,10 +180,11 @@ def _engine_arguments(options: argparse.Namespace) -> list[str]:
         arguments.append("--no-bundled-rules")
     if options.newest_first:
         arguments.append("--newest-first")
-    return [*arguments, "--", *options.paths]
+    arguments += ["--", *options.paths]
+    return EngineProcess(case, arguments, Path(f"{case}-engine.log"))
 
 
-def _default_case(roots: Sequence[str]) -> Path:
+def default_case(roots: Sequence[str]) -> Path:
     """One case for each set of logs, named after the first of them."""
     places = sorted(os.path.abspath(root) for root in roots)
     mark = hashlib.blake2b("\n".join(places).encode("utf-8", "surrogateescape"), digest_size=4)
