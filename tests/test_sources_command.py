@@ -213,3 +213,23 @@ def test_no_rule_that_alerts_is_called_blind(shared: Path, tmp_path: Path) -> No
     follower.close()
     assert alerted
     assert not alerted & {one.rule_id for one in found.rules if one.verdict == "blind"}
+
+
+def test_the_table_names_the_folder_once_and_the_rules_that_can_use_the_logs(
+    tmp_path: Path,
+) -> None:
+    rule = events.write_rule(tmp_path / "r" / "start.toml", 'process where process.name : "x"')
+    logs = tmp_path / "logs"
+    for name in ("one", "two"):
+        events.write(logs / name / "day.ndjson", [events.start(1, name, "x.exe")])
+    (logs / "MANIFEST.json").write_text('{"source": "somewhere"}\n')
+    arguments = ("--rules", rule, "--no-bundled-rules")
+    done = triage("sources", logs, *arguments, home=tmp_path)
+    assert done.returncode == OK, done.stderr
+    table = done.stdout.replace("\n", "")
+    assert table.count("/logs") == 1
+    assert "one/day.ndjson" in table
+    assert "not a log: JSON objects without @timestamp" in done.stdout
+    assert "ready  Beacon" in done.stdout
+    assert "MANIFEST" not in done.stderr  # it is in the table
+    assert "what is read is EVTX" in done.stderr

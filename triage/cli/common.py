@@ -87,10 +87,11 @@ def say_reject(reject: Reject) -> None:
     say(f"triage: {reject.source} at {reject.position}: not read: {reject.reason}")
 
 
-def say_refused(follower: Follower, events: int) -> int:
-    """Tell which files were not read; FAILED where nothing could be read at all."""
+def say_refused(follower: Follower, events: int, *, named: bool = False) -> int:
+    """Tell which files were not read, unless they were ``named`` already; FAILED where nothing
+    could be read at all."""
     refused = [one for one in follower.sources() if one.state in _NOT_READ]
-    for one in refused:
+    for one in () if named else refused:
         word = one.state if one.state == "not a log" else "not read"
         say(f"triage: {one.path}: {word}: {one.reason}")
     if any(one.state == "not a log" for one in refused):

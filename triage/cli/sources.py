@@ -92,7 +92,7 @@ def _sources(options: argparse.Namespace) -> int:
         f"triage: {len(found.sources):,} logs, {events:,} events,"
         f" {rejected:,} records that could not be read, {len(rules):,} rules"
     )
-    return say_refused(follower, events)
+    return say_refused(follower, events, named=options.format == "table")
 
 
 # For machines -------------------------------------------------------------------------------------
@@ -164,13 +164,15 @@ def _print_tables(found: Survey) -> None:
     if not sys.stdout.isatty():
         console = Console(markup=False, highlight=False, emoji=False, width=_PIPED_WIDTH)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
-    table.add_column("LOG", ratio=1, overflow="fold")
+    folder = _folder([one.source.path for one in found.sources])
+    where = f" in {_shown(folder)}" if _shown(folder) else ""
+    table.add_column(Text(f"LOG{where}"), ratio=1, overflow="fold")
     table.add_column("TIME (UTC)", no_wrap=True)
     table.add_column("EVENTS", no_wrap=True)
     table.add_column("HOSTS", max_width=24, overflow="fold")
     table.add_column("RULES", no_wrap=True)
     for one in found.sources:
-        table.add_row(*_row(one))
+        table.add_row(*_row(one, folder))
     console.print(table)
     for one in found.sources:
         if one.rejects:
@@ -179,13 +181,24 @@ def _print_tables(found: Survey) -> None:
         console.print(_rules(found.rules))
 
 
-def _row(report: SourceReport) -> tuple[Text, ...]:
+def _folder(paths: Sequence[str]) -> str:
+    """The folder that holds all of the logs, with its separator: it need not stand in every row."""
+    try:
+        folder = os.path.commonpath([os.path.dirname(path) for path in paths])
+    except ValueError:  # none, or on several drives
+        return ""
+    return os.path.join(folder, "") if len(paths) > 1 and folder != os.sep else ""
+
+
+def _row(report: SourceReport, folder: str) -> tuple[Text, ...]:
     source = report.source
-    log = Text(_shown(source.path))
-    kind = FORMATS.get(source.format, source.format) or "unknown format"
+    log = Text(_shown(source.path.removeprefix(folder)))
     bad = "dim" if source.state == "not a log" else "red"
-    log.append(f"\n{kind}", "cyan" if source.format else bad)
-    log.append(f", {source.size:,} bytes", "dim")
+    if source.format:
+        log.append(f"\n{FORMATS.get(source.format, source.format)}, ", "cyan")
+    else:
+        log.append("\n")
+    log.append(f"{source.size:,} bytes", "dim")
     if source.reason:
         log.append(f"\n{clean(source.state)}: {clean(source.reason)}", bad)
     if report.channels:
@@ -248,6 +261,11 @@ def _rules(fits: Sequence[RuleFit]) -> Group:
     shown = [Text(f"Rules over all these logs: {told}", "bold")]
     if foreign := sum("host.os.type" in one.unfit for one in fits):
         shown[0].append(f"; {foreign:,} of the blind are for another operating system", "dim")
+    ready = [one for one in fits if one.verdict == "ready"]
+    if len(ready) <= _SHOWN:
+        shown += [
+            Text("  ready  ", "green").append(clean(one.name, 80), "default") for one in ready
+        ]
     lacking = [one for one in fits if one.verdict != "ready" and "host.os.type" not in one.unfit]
     lacking.sort(key=lambda one: (one.verdict == "blind", len(one.missing), one.name))
     for one in lacking[:_SHOWN]:
