@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from triage.eql import Query, parse
-from triage.eql.plain import edition, from_plain, to_plain
+from triage.eql.plain import PlainQuery, edition, from_plain, to_plain
 
 Tables = dict[str, Any]
 
@@ -33,12 +33,22 @@ _MOST_BYTES = 1 << 26  # of a file
 _MOST_FILES = 4  # one for each set of folders that rules are loaded from
 
 
+class _Said(msgspec.Struct, frozen=True, array_like=True):
+    """What a rule file says, as it is kept."""
+
+    tables: Tables
+    query: PlainQuery | None
+
+
+_DECODER = msgspec.json.Decoder(dict[str, _Said])
+
+
 @dataclass(slots=True)
 class Entry:
     """What a rule file says."""
 
     tables: Tables
-    plain: Any = None  # its query as it was kept, whatever that is; None: not kept
+    plain: PlainQuery | None = None  # its query as it was kept; None: not kept
     sound: Query | None = None  # its query, once it is known that nothing is wrong with it
 
     def query(self, text: str) -> Query:
@@ -54,12 +64,12 @@ class Entry:
         """As JSON; b"" where that can not say it, as with dates."""
         if self.plain is None and self.sound is not None:
             self.plain = to_plain(self.sound)
-        said = [self.tables, self.plain]
         try:
-            body = orjson.dumps(said, option=orjson.OPT_PASSTHROUGH_DATETIME)
-        except TypeError:
+            body = msgspec.json.encode(_Said(self.tables, self.plain))
+            same = msgspec.json.decode(body, type=_Said).tables == self.tables
+        except (TypeError, ValueError, RecursionError):
             return b""
-        return body if orjson.loads(body) == said else b""
+        return body if same else b""
 
 
 class Kept:
@@ -76,12 +86,12 @@ class Kept:
     def entry(self, content: bytes, read: Callable[[], Tables]) -> Entry:
         """What a file with this content says; ``read`` gives the tables that are not known."""
         mark = _hash(content).hex()
-        match self._known.get(mark):
-            case [dict(tables), plain]:
-                entry = Entry(tables, plain)
-            case _:
-                entry = Entry(read())
-                self._fresh[mark] = len(content)
+        said = self._known.get(mark)
+        if said is not None:
+            entry = Entry(said.tables, said.query)
+        else:
+            entry = Entry(read())
+            self._fresh[mark] = len(content)
         self._used[mark] = entry
         return entry
 
@@ -92,7 +102,7 @@ class Kept:
         kept = {mark: body for mark, entry in self._used.items() if (body := entry.json())}
         if sum(size for mark, size in self._fresh.items() if mark in kept) < _WORTH:
             return
-        body = orjson.dumps({mark: orjson.Fragment(one) for mark, one in kept.items()})
+        body = msgspec.json.encode({mark: msgspec.Raw(one) for mark, one in kept.items()})
         if len(body) < _MOST_BYTES - _HASH_BYTES:
             _write(self._file, _seal(body) + body)
 
@@ -123,7 +133,7 @@ def _seal(body: bytes | memoryview) -> bytes:
     return hashlib.blake2b(body, digest_size=_HASH_BYTES, person=_FORM, key=edition()).digest()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, _Said]:
     """What a file holds; nothing where it is not ours, or not as it was written."""
     if cache_fault(path.parent):
         return {}
@@ -141,10 +151,9 @@ def _read(path: Path) -> dict[str, Any]:
     if content[:_HASH_BYTES] != _seal(body):
         return {}
     try:
-        found = orjson.loads(body)
-    except ValueError:
+        return _DECODER.decode(body)
+    except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _write(path: Path, content: bytes) -> None:

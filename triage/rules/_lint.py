@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from triage import ecs
 from triage.config import Places, TomlError, read_toml
@@ -70,9 +71,9 @@ def _walk(node: object) -> Iterator[object]:
         part = stack.pop()
         if isinstance(part, tuple):
             stack.extend(part)
-        elif is_dataclass(part):
+        elif isinstance(part, Struct):
             yield part
-            stack.extend(getattr(part, field.name) for field in fields(part))
+            stack.extend(getattr(part, name) for name in part.__struct_fields__)
 
 
 def _places(rule: Rule) -> Places | None:
