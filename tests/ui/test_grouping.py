@@ -86,7 +86,7 @@ def test_is_what_grouping_anew_would_give(
             assert told is not None
             assert told.times == sorted(one.time for one in members)
             for status in ("open", "acknowledged", "closed"):
-                assert told.states.get(status, 0) == sum(one.status == status for one in members)
+                assert getattr(told, status) == sum(one.status == status for one in members)
             assert told.severity == max((one.severity for one in members), key=SEVERITIES.index)
 
 
@@ -134,7 +134,7 @@ def test_the_most_exact_of_the_first_technique() -> None:
 @given(st.lists(st.integers(-(2**62), 2**62), min_size=1), st.integers(1, 12))
 @settings(max_examples=100, deadline=None)
 def test_a_sparkline_shows_all_arrivals(instants: list[int], width: int) -> None:
-    line = Group((), ("", ""), [(0, "")] * len(instants), sorted(instants)).sparkline(width)
+    line = Group((), row(1), [(0, "")] * len(instants), sorted(instants)).sparkline(width)
     assert len(line) == width
     assert "█" in line
     assert line[0] != " "

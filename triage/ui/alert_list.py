@@ -4,23 +4,28 @@ to a row number.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from typing import Any, Self
 
 from rich.style import Style
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
 from triage.case.model import AlertRow
 from triage.ui import keys
-from triage.ui.alert_row import alert_parts, group_parts
+from triage.ui.alert_row import alert_parts, count_widths, group_parts
 from triage.ui.format import time_pattern
 from triage.ui.grouping import Group, GroupKey
 from triage.ui.lines import Part
 from triage.ui.lines_view import RoleView
 from triage.ui.listing import listing
 from triage.ui.store import AlertStore, Change
+
+Look = tuple[Any, ...]
+_MOST_STRIPS = 1_000  # rows that are kept painted: a few screens
 
 
 class AlertList(RoleView, can_focus=True):
@@ -41,6 +46,9 @@ class AlertList(RoleView, can_focus=True):
     class Seen(Message):
         """Rows, marks or what is out of sight changed: the status lines may need new words."""
 
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, AlertList.Seen)
+
     def __init__(self, store: AlertStore, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.store = store
@@ -58,6 +66,10 @@ class AlertList(RoleView, can_focus=True):
         self._top: tuple[GroupKey | None, str] = (None, "")  # the topmost row in sight
         self._count_width = 0  # of the column of counts: none while every alert stands for itself
         self.empty = ""  # what to say where there is no row
+        self._painted: dict[int, Look] = {}  # what each line of the screen shows
+        self._strips: dict[Look, Strip] = {}
+        self._width = 0  # of all strips
+        self._marked_in: Counter[GroupKey] | None = None  # None: to be counted
         store.listen(self._store_changed)
 
     # The store ------------------------------------------------------------------------------------
@@ -71,17 +83,19 @@ class AlertList(RoleView, can_focus=True):
             elif type(grouped) is not type(self.listing) or not self._head_group():
                 self._to_head()  # what was looked at is now one of a group
         self._follow_head()
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+        self.scroll_over(len(self.listing))
         self._choose_pattern()
         self._count_width = (
             len(f"×{self.store.most_collapsed + 1} ") if self.store.most_collapsed else 0
         )
         place = self.listing.place(self.alert_id, self.head)
         if self.marked:
-            self.marked = {one for one in self.marked if self.store.shows(one)}
+            others = self.marked if change.reset else change.touched & self.marked
+            self.marked -= {one for one in others if not self.store.shows(one)}
+            self._marked_in = None
         newest_first = self.follow or not (self.touched or self.settled)
         if len(self.store) and newest_first and (change.added or change.reset):
-            self._go(self._newest(change) if self.follow else 0)
+            self._go(self._newest() if self.follow else 0)
         elif place is not None:
             self._keep_on_screen(place, change)
         elif len(self.store):
@@ -93,7 +107,7 @@ class AlertList(RoleView, can_focus=True):
             self.post_message(self.Moved(""))
         self._cursor_before = self.cursor
         self._note_unseen(change)  # last: what is in sight depends on where we scrolled to
-        self.refresh()
+        self.repaint()
         self.post_message(self.Seen())
 
     def _note_unseen(self, change: Change) -> None:
@@ -119,29 +133,14 @@ class AlertList(RoleView, can_focus=True):
         self._line_before = self.cursor - top
         self._top = self._at(top) if top < len(self.listing) else (None, "")
 
-    def _newest(self, change: Change | None = None) -> int:
-        """The row of the newest alert; after a ``change`` only what it added is looked at, and what
-        the cursor is on, which was the newest before."""
-        store = self.store
-        if store.sort == "newest":
-            return 0
-        if store.sort == "oldest":
-            newest = store[-1]
-        elif change is None or change.reset or self.row is None or not store.shows(self.alert_id):
-            newest = max(store, key=lambda row: row.time)
-        else:
-            added = [row for one in change.added if (row := store.get(one)) is not None]
-            newest = max([self.row, *added], key=lambda row: row.time)
-        return self.listing.place(newest.id) or 0
+    def _newest(self) -> int:
+        """The row of the newest alert."""
+        newest = self.store.newest if self.store.sort != "newest" else None
+        return (self.listing.place(newest.id) if newest else None) or 0
 
     def _choose_pattern(self) -> None:
-        if not self.store.total:
-            return
-        if self.store.sort in ("newest", "oldest") and len(self.store):
-            instants = [self.store[0].time, self.store[-1].time]
-        else:
-            instants = [row.time for row in self.store[:2000]]
-        self._pattern = time_pattern(instants)
+        if len(self.store):
+            self._pattern = time_pattern(self.store.span)
 
     def _visible(self) -> tuple[int, int]:
         top = self.scroll_offset.y
@@ -196,9 +195,8 @@ class AlertList(RoleView, can_focus=True):
 
     def _refold(self) -> None:
         self.touched = True
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+        self.scroll_over(len(self.listing))
         self._go(self.cursor)
-        self.refresh()
 
     def action_group_fold(self) -> None:
         self.fold()
@@ -232,8 +230,7 @@ class AlertList(RoleView, can_focus=True):
         """Take all marks off."""
         self.marked.clear()
         self._range_from = ""
-        self.refresh()
-        self.post_message(self.Seen())
+        self._marks_changed()
 
     def _go(self, place: int) -> None:
         if not len(self.listing):
@@ -241,11 +238,10 @@ class AlertList(RoleView, can_focus=True):
         place = max(0, min(place, len(self.listing) - 1))
         head, alert_id = self._at(place)
         moved = alert_id != self.alert_id
-        self.refresh_line(self.cursor)  # the rows it leaves and comes to: no need to paint all
         self.head, self.alert_id = head, alert_id
         self._cursor_before = place
         self._reveal(place)
-        self.refresh_line(place)
+        self.repaint()
         if moved:
             self.post_message(self.Moved(alert_id))
         self.post_message(self.Seen())
@@ -255,6 +251,7 @@ class AlertList(RoleView, can_focus=True):
         if self.store.groups is not None:
             self.store.groups.open(open_groups)
         self.marked = {one for one in marked if self.store.shows(one)}
+        self._marked_in = None
         self._refold()
 
     def go_to(self, alert_id: str, on_group: bool = False, line: int | None = None) -> None:
@@ -282,8 +279,10 @@ class AlertList(RoleView, can_focus=True):
         self._remember_top()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
+        # Not Textual's own, which paints all: where rows came above, all in sight stays as it is.
+        self.vertical_scrollbar.position = new_value
         self._remember_top()
+        self.repaint()
         self.post_message(self.Seen())
 
     def _move(self, by: int) -> None:
@@ -328,9 +327,13 @@ class AlertList(RoleView, can_focus=True):
             self.marked = self.marked - ids if ids <= self.marked else self.marked | ids
         elif self.alert_id:
             self.marked ^= {self.alert_id}
-        if self.store.groups is not None:
-            self.refresh()  # the group's row tells, and so do those of its alerts
+        self._marks_changed()
         self._move(1)
+
+    def _marks_changed(self) -> None:
+        self._marked_in = None
+        self.repaint()
+        self.post_message(self.Seen())
 
     def action_mark_range(self) -> None:
         """First V: the range begins here. Second V: all rows from there to here are marked."""
@@ -342,8 +345,7 @@ class AlertList(RoleView, can_focus=True):
             group, alert_id = self.listing.at(place)
             self.marked.update(group.ids() if group and not alert_id else [alert_id])
         self._range_from = self.alert_id if start is None else ""
-        self.refresh()
-        self.post_message(self.Seen())
+        self._marks_changed()
 
     @property
     def in_range(self) -> bool:
@@ -361,57 +363,102 @@ class AlertList(RoleView, can_focus=True):
     # Painting -------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.listing))
+        self.scroll_over(len(self.listing))
         if self.listing.place(self.alert_id, self.head) is not None:
             self._reveal(self.cursor)
 
     def watch_has_focus(self, value: bool) -> None:
         super().watch_has_focus(value)
-        self.refresh()
+        self.repaint()
 
-    def render_line(self, y: int) -> Strip:
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """As of any widget; all of it is asked for where colours or sizes are others now."""
+        if not regions:
+            self._strips.clear()
+            self._painted.clear()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def repaint(self) -> None:
+        """Paint the lines that show something else than they should by now."""
+        room = self.scrollable_content_region.size
+        for y in range(room.height):
+            if self._painted.get(y) != self._look(y):
+                self.refresh(Region(0, y, room.width, 1))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
         width = self.scrollable_content_region.width
-        base = self.rich_style
-        place = y + self.scroll_offset.y
-        if not len(self.store):
-            parts: list[Part] = [(f"  {self.empty}", "dim")] if y == 1 else []
-            return self.strip(parts, width, Style(), base)
-        if place >= len(self.listing):
-            return Strip.blank(width, base)
-        group, alert_id = self.listing.at(place)
-        head = group is not None and not alert_id
-        marked = self._marks(group) == "✓" if group and head else alert_id in self.marked
-        over = Style()
-        under = group.key == self.head if group and head else alert_id == self.alert_id
-        if under and head == (self.head is not None):
-            over = self.role_style("cursor" if self.has_focus else "cursor-blurred")
-        elif marked:
-            over = self.role_style("marked")
-        return self.strip(self._parts(group, alert_id, marked, width), width, over, base)
+        if width != self._width:
+            self._width = width
+            self._strips.clear()
+        return super().render_lines(crop)
 
-    def _parts(self, group: Group | None, alert_id: str, marked: bool, width: int) -> list[Part]:
+    def _look(self, y: int) -> Look:
+        """All that the picture of a line of the screen depends on, but for colours and width."""
+        place = y + self.scroll_offset.y
+        if place >= len(self.listing):
+            return (self.empty,) if y == 1 and not len(self.store) else ()
+        group, alert_id = self.listing.at(place)
         if group is not None and not alert_id:
             groups = self.store.groups
             opened = groups is not None and groups.is_open(group.key)
-            marks, counts = self._marks(group), self.store.counts
-            return group_parts(group, width, self._pattern, opened, marks, counts)
+            marks, on = self._marks(group), group.key == self.head
+            about: Look = (group.key, group.changes, opened, count_widths(self.store.counts))
+        else:
+            marks = "✓" if alert_id in self.marked else " "
+            on = self.head is None and alert_id == self.alert_id
+            about = (self.store.get(alert_id), group is not None, self._count_width)
+        over = ("cursor" if self.has_focus else "cursor-blurred") if on else ""
+        return (*about, marks, over or ("marked" if marks == "✓" else ""), self._pattern)
+
+    def render_line(self, y: int) -> Strip:
+        look = self._painted[y] = self._look(y)
+        strip = self._strips.get(look)
+        if strip is None:
+            if len(self._strips) >= _MOST_STRIPS:
+                self._strips.clear()
+            strip = self._strips[look] = self._strip(y, look)
+        return strip
+
+    def _strip(self, y: int, look: Look) -> Strip:
+        width = self._width
+        place = y + self.scroll_offset.y
+        if place >= len(self.listing):
+            parts: list[Part] = [(f"  {one}", "dim") for one in look]
+            return self.strip(parts, width, Style(), self.rich_style)
+        marks, over, pattern = look[-3:]
+        group, alert_id = self.listing.at(place)
         row = self.store.get(alert_id)
-        if row is None:
-            return []
-        indent = 2 if group else 0
-        parts = alert_parts(row, width - indent, self._pattern, self._count_width, marked)
-        return [(" " * indent, ""), *parts] if indent else parts
+        if row is not None:
+            indent = 2 if group else 0
+            marked = marks == "✓"
+            parts = alert_parts(row, width - indent, pattern, self._count_width, marked)
+            parts = [(" " * indent, ""), *parts] if indent else parts
+        elif group is not None and (groups := self.store.groups) is not None:
+            opened, title = groups.is_open(group.key), groups.title(group)
+            widths = count_widths(self.store.counts)
+            parts = group_parts(group, title, width, pattern, opened, marks, widths)
+        else:
+            parts = []
+        return self.strip(parts, width, self.role_style(over), self.rich_style)
 
     def _marks(self, group: Group) -> str:
         """The sign before a group: all of its alerts are marked, some, or none."""
-        if not self.marked:
+        groups = self.store.groups
+        if not self.marked or groups is None:
             return " "
-        marked = sum(key[-1] in self.marked for key in group.keys)
+        if self._marked_in is None:
+            rows = (row for one in self.marked if (row := self.store.get(one)) is not None)
+            self._marked_in = Counter(map(groups.key, rows))
+        marked = self._marked_in[group.key]
         return "✓" if marked == len(group) else "·" if marked else " "
 
     def show_empty(self, text: str) -> None:
-        """What to say where there is no row; painted anew where it changes."""
-        if text != self.empty:
-            self.empty = text
-            if not len(self.store):
-                self.refresh()
+        """What to say where there is no row."""
+        self.empty = text
+        self.repaint()

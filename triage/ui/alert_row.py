@@ -59,21 +59,32 @@ def alert_parts(
     return parts
 
 
+def count_widths(all_of: Counts) -> tuple[int, int]:
+    """The cells of a group's count and of those by state: no more than all alerts would need."""
+    most = (all_of.open, all_of.acknowledged, all_of.closed + all_of.false_positive)
+    split_width = sum(len(_short(one)) + 2 for one in most if one)
+    return max(3, len(_short(sum(most)))), split_width
+
+
 def group_parts(
-    group: Group, width: int, pattern: str, opened: bool, mark: str, all_of: Counts
+    group: Group,
+    title: tuple[str, str],
+    width: int,
+    pattern: str,
+    opened: bool,
+    mark: str,
+    widths: tuple[int, int],
 ) -> list[Part]:
     """A group in ``width`` cells: severity, what it is about, how many, how many of them open,
     acknowledged and closed, first and last time, and between these when they arrived.
 
-    ``all_of`` counts what all groups hold, so that their columns are no wider than they must be.
+    ``title`` is what its alerts share and its detail; ``widths`` are from :func:`count_widths`.
     Where room is short the sparkline goes first, then the hour beside a day, then the first time.
     """
     pattern = pattern.replace(":%S", "")
-    counts = [group.states.get(name, 0) for name in ("open", "acknowledged", "closed")]
+    counts = (group.open, group.acknowledged, group.closed)
     split = [(f"{sign}{_short(counts[at])} ", role) for sign, at, role in _SPLIT if counts[at]]
-    most = (all_of.open, all_of.acknowledged, all_of.closed + all_of.false_positive)
-    split_width = sum(len(_short(one)) + 2 for one in most if one)
-    count_width = max(3, len(_short(sum(most))))
+    count_width, split_width = widths
     ends = group.times[0], group.times[-1]
     first = last = ""
     room, with_first = 0, False
@@ -86,7 +97,7 @@ def group_parts(
     with_spark = with_first and room - _SPARK >= _LEAST
     room -= _SPARK if with_spark else 0
     done = not counts[0] and not counts[1]
-    about, detail = _about(group, max(8, room - 1))
+    about, detail = _about(title, max(8, room - 1))
     parts: list[Part] = [
         (mark, "accent"),
         ("▾ " if opened else "▸ ", "accent"),
@@ -105,10 +116,10 @@ def group_parts(
     return [*parts, (last, "dim")]
 
 
-def _about(group: Group, width: int) -> tuple[str, str]:
+def _about(title: tuple[str, str], width: int) -> tuple[str, str]:
     """What a group's alerts share and its detail, together ``width`` cells: each has half where
     both are long."""
-    shared, detail = (clean(text, 300) for text in group.title)
+    shared, detail = (clean(text, 300) for text in title)
     if not detail:
         return fit(shared, width), ""
     detail = f" · {detail}"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from triage.case.model import SEVERITIES, AlertRow
 from triage.ui.filter_fields import Predicate
-from triage.ui.grouping import GROUPINGS, Groups, Key
+from triage.ui.grouping import GROUPINGS, Group, Groups, Key, Keyed
+from triage.ui.ordering import by_and_by, insert
 
 _RANK = {name: -rank for rank, name in enumerate(SEVERITIES)}
 SORTS: dict[str, Callable[[AlertRow], Key]] = {
@@ -23,9 +24,10 @@ SORTS: dict[str, Callable[[AlertRow], Key]] = {
     "count": lambda row: (-row.count, -row.time, row.id),
     "undecided": lambda row: (row.status != "open", row.status == "closed", -row.time, row.id),
 }
-# Beyond this many changed rows, going through all of them once is quicker than a bisection each.
+_STEP = 100  # rows looked at between two pauses
+# Beyond this many rows that go, looking through all is quicker than taking out one by one.
 _BULK = 100
-_SLICE = 500  # rows looked at in one go
+_LATEST = (1 << 63) - 1  # ns: no instant is later
 
 
 @dataclass
@@ -38,6 +40,9 @@ class Arrangement:
     keys: list[Key] = field(default_factory=list)  # (sort key …, alert id), ascending
     shown: set[str] = field(default_factory=set)
     groups: Groups | None = field(init=False, default=None)
+    first: int = field(init=False, default=_LATEST)  # ns: of the times of all that were ever shown
+    last: int = field(init=False, default=-_LATEST)
+    newest: str = field(init=False, default="")  # id of the one of that time
 
     def __post_init__(self) -> None:
         self.order = SORTS[self.sort]
@@ -46,27 +51,45 @@ class Arrangement:
             self.groups = Groups(by, self.order, self.sort == "count")
 
     def build(self, rows: Sequence[AlertRow]) -> Iterator[None]:
-        """Arrange ``rows``; stops after each slice, for whoever has other things to do."""
-        passes = self.predicate
-        for start in range(0, len(rows), _SLICE):
-            found = [row for row in rows[start : start + _SLICE] if passes(row)]
-            found.sort(key=self.order)
-            self.keys.extend(map(self.order, found))
-            self.shown.update(row.id for row in found)
-            if self.groups is not None:
-                self.groups.collect(found)
+        """Arrange ``rows``; pauses about each half millisecond, for whoever has other things to do.
+
+        The rows of a group come to it in order, so that no group need be sorted.
+        """
+        passes, order, groups = self.predicate, self.order, self.groups
+        found: list[tuple[Key, Group | None]] = []
+        for start in range(0, len(rows), _STEP):
+            for row in rows[start : start + _STEP]:
+                if passes(row):
+                    found.append((order(row), None if groups is None else groups.collect(row)))
+                    self._show(row)
             yield
-        self.keys.sort()  # of sorted runs: they are merged
-        yield
+        found = yield from by_and_by(found)
+        for start in range(0, len(found), _STEP):
+            for key, group in found[start : start + _STEP]:
+                self.keys.append(key)
+                if groups is not None and group is not None:
+                    groups.append(group, key)
+            yield
+        if groups is not None:
+            yield from groups.arrange()
+        while found:
+            del found[-_STEP:]
+            yield
+
+    def drop(self) -> Iterator[None]:
+        """Let all go, a part at a time: also that takes long for a hundred thousand."""
+        while self.keys:
+            del self.keys[-_STEP:]
+            yield
         if self.groups is not None:
-            yield from self.groups.arrange()
+            yield from self.groups.drop()
 
     def apply(self, changes: Iterable[tuple[AlertRow | None, AlertRow]]) -> list[str]:
         """Take in (old, new) rows; the ids of those that are new and shown."""
         order, groups = self.order, self.groups
         added: list[str] = []
-        gone: list[AlertRow] = []
-        come: list[AlertRow] = []
+        gone: list[Keyed] = []
+        come: list[Keyed] = []
         stayed: list[tuple[AlertRow, AlertRow]] = []
         for old, row in changes:
             passes = self.predicate(row)
@@ -74,41 +97,32 @@ class Arrangement:
                 if passes:
                     added.append(row.id)
             elif row.id in self.shown:
-                same = passes and order(old) == order(row)
+                before = order(old)
+                same = passes and before == order(row)
                 if same and (groups is None or groups.key(old) == groups.key(row)):
                     stayed.append((old, row))
                     continue
-                gone.append(old)
+                gone.append((before, old))
+                self.shown.discard(old.id)
             if passes:
-                come.append(row)
+                come.append((order(row), row))
+                self._show(row)
         self._place(gone, come)
         if groups is not None:
             groups.update(gone, come, stayed)
         return added
 
-    def _place(self, gone: Sequence[AlertRow], come: Sequence[AlertRow]) -> None:
+    def _show(self, row: AlertRow) -> None:
+        self.shown.add(row.id)
+        if row.time > self.last:
+            self.last, self.newest = row.time, row.id
+        self.first = min(self.first, row.time)
+
+    def _place(self, gone: Sequence[Keyed], come: Sequence[Keyed]) -> None:
         if len(gone) > _BULK:
-            out = {row.id for row in gone}
+            out = {row.id for _, row in gone}
             self.keys = [key for key in self.keys if key[-1] not in out]
         else:
-            for row in gone:
-                del self.keys[bisect_left(self.keys, self.order(row))]
-        self.shown.difference_update(row.id for row in gone)
-        _merge(self.keys, sorted(map(self.order, come)))
-        self.shown.update(row.id for row in come)
-
-
-def _merge(keys: list[Key], fresh: Sequence[Key]) -> None:
-    """Put ``fresh`` into ``keys``, both ascending. What arrives is mostly newer than all that is
-    there, so it goes in together where it stands together."""
-    places = [bisect_left(keys, key) for key in fresh]
-    if len(set(places)) > _BULK:
-        keys.extend(fresh)
-        keys.sort()  # two runs: they are merged
-        return
-    end = len(fresh)
-    while end:
-        place = places[end - 1]
-        start = bisect_left(places, place, 0, end)
-        keys[place:place] = fresh[start:end]
-        end = start
+            for key, _ in gone:
+                del self.keys[bisect_left(self.keys, key)]
+        insert(self.keys, sorted(key for key, _ in come))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -17,12 +17,14 @@ from typing import Any
 from triage import attack
 from triage.case.model import SEVERITIES, AlertRow
 from triage.ui.format import short_host
+from triage.ui.ordering import by_and_by, insert
 
 Key = tuple[Any, ...]
 GroupKey = tuple[str, ...]
 Pair = tuple[AlertRow, AlertRow]
+Keyed = tuple[Key, AlertRow]  # an alert and its place in the list's order
 _BARS = " ▁▂▃▄▅▆▇█"
-_SLICE = 5_000  # alerts sorted in one go
+_BULK = 100  # beyond so many groups that move, looking through all is quicker
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,22 @@ GROUPINGS: dict[str, Grouping] = {
 
 @dataclass(slots=True)
 class Group:
-    """Alerts that belong together, and what its row tells of them."""
+    """Alerts that belong together, and what its row tells of them. There may be as many as alerts:
+    what one takes in memory counts."""
 
     key: GroupKey
-    title: tuple[str, str]
+    one: AlertRow = field(compare=False)  # of its alerts: for what they share
     keys: list[Key] = field(default_factory=list)  # of its alerts, in the list's order
     times: list[int] = field(default_factory=list)  # ns, ascending
-    states: dict[str, int] = field(default_factory=dict)  # alerts by status
-    severities: dict[str, int] = field(default_factory=dict)
+    # Alerts by status, and by severity.
+    open: int = 0
+    acknowledged: int = 0
+    closed: int = 0
+    low: int = 0
+    medium: int = 0
+    high: int = 0
+    critical: int = 0
+    changes: int = field(default=0, compare=False)  # another number, another picture
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -100,7 +110,7 @@ class Group:
     @property
     def severity(self) -> str:
         """The highest of its alerts'."""
-        return next((one for one in reversed(SEVERITIES) if self.severities.get(one)), "")
+        return next((one for one in reversed(SEVERITIES) if getattr(self, one)), "")
 
     def ids(self) -> list[str]:
         """The ids of its alerts, in the list's order."""
@@ -117,8 +127,10 @@ class Group:
 
     def tally(self, row: AlertRow, by: int) -> None:
         """Count a row in, or out."""
-        self.states[row.status] = self.states.get(row.status, 0) + by
-        self.severities[row.severity] = self.severities.get(row.severity, 0) + by
+        self.changes += 1
+        setattr(self, row.status, getattr(self, row.status) + by)
+        if row.severity in SEVERITIES:
+            setattr(self, row.severity, getattr(self, row.severity) + by)
 
 
 class Groups:
@@ -137,7 +149,7 @@ class Groups:
         self._order = order
         self._size_first = size_first
         self._groups: dict[GroupKey, Group] = {}
-        self._ranks: list[Key] = []  # (…, group key), ascending
+        self._ranked: list[Group] = []  # ascending by rank
         self._open: set[GroupKey] = set()
         self._heads: list[int] | None = None  # row of each open group; None: to be worked out
         self._places: list[int] = []  # of each open group among all groups
@@ -145,77 +157,93 @@ class Groups:
 
     # Alerts come and go ---------------------------------------------------------------------------
 
-    def collect(self, rows: Iterable[AlertRow]) -> None:
-        """Take rows in without an order; :meth:`arrange` gives it once all are in."""
-        key_of, order = self._grouping.key, self._order
-        for row in rows:
-            key = key_of(row)
-            group = self._groups.get(key)
-            if group is None:
-                group = self._groups[key] = Group(key, self._grouping.title(row))
-            group.keys.append(order(row))
-            group.times.append(row.time)
-            group.tally(row, 1)
+    def collect(self, row: AlertRow) -> Group:
+        """Count a row in at the first making; :meth:`append` gives it its place, in order, and
+        :meth:`arrange` ends."""
+        key = self._grouping.key(row)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(key, row)
+        group.times.append(row.time)
+        group.tally(row, 1)
+        return group
+
+    def append(self, group: Group, key: Key) -> None:
+        """The next in order of all alerts that were collected."""
+        if not group.keys:
+            self._ranked.append(group)  # by its first alert: these come in order, too
+        group.keys.append(key)
 
     def arrange(self) -> Iterator[None]:
-        """Put all in order; stops now and then, for whoever has other things to do."""
-        sorted_since = 0
-        for group in self._groups.values():
-            group.keys.sort()
-            group.times.sort()
-            sorted_since += len(group)
-            if sorted_since > _SLICE:
-                sorted_since = 0
-                yield
-        self._ranks = sorted(map(self.rank, self._groups.values()))
+        """Put in order what is not yet; stops now and then, for whoever has other things to do."""
+        for group in self._ranked:
+            group.times.sort()  # mostly they came so
+            yield
+        if self._size_first:
+            ranked = yield from by_and_by([(self.rank(one), one) for one in self._ranked])
+            self._ranked = [group for _, group in ranked]
         self._heads = None
 
-    def update(
-        self, gone: Iterable[AlertRow], come: Iterable[AlertRow], changed: Iterable[Pair]
-    ) -> None:
+    def drop(self) -> Iterator[None]:
+        """Let all go, a part at a time."""
+        self._groups.clear()  # the list below has them, too
+        while self._ranked:
+            del self._ranked[-10:]
+            yield
+
+    def update(self, gone: Sequence[Keyed], come: Sequence[Keyed], changed: Iterable[Pair]) -> None:
         """Take rows out and in; ``changed`` are (old, new) rows that keep their place."""
-        before: dict[GroupKey, Key | None] = {}
-        for row in gone:
-            group = self._groups[self._grouping.key(row)]
-            if group.key not in before:
-                before[group.key] = self.rank(group)
-            del group.keys[bisect_left(group.keys, self._order(row))]
+        key_of = self._grouping.key
+        moving: dict[GroupKey, Group] = {}
+        leaving = [(key_of(row), key, row) for key, row in gone]
+        coming = [(key_of(row), key, row) for key, row in come]
+        for name, _, row in (*leaving, *coming):
+            if name not in moving:
+                moving[name] = self._groups.get(name) or Group(name, row)
+        self._unrank([group for group in moving.values() if group.keys])
+        for name, key, row in leaving:
+            group = moving[name]
+            del group.keys[bisect_left(group.keys, key)]
             del group.times[bisect_left(group.times, row.time)]
             group.tally(row, -1)
-        for row in come:
-            key = self._grouping.key(row)
-            found = self._groups.get(key)
-            if key not in before:
-                before[key] = self.rank(found) if found else None
-            if found is None:
-                found = self._groups[key] = Group(key, self._grouping.title(row))
-            insort(found.keys, self._order(row))
-            insort(found.times, row.time)
-            found.tally(row, 1)
+        for name, key, row in coming:
+            group = moving[name]
+            insort(group.keys, key)
+            insort(group.times, row.time)
+            group.tally(row, 1)
         for old, new in changed:
-            group = self._groups[self._grouping.key(old)]
+            group = self._groups[key_of(old)]
             group.tally(old, -1)
             group.tally(new, 1)
-        for key, rank in before.items():
-            self._move(self._groups[key], rank)
+        for name, group in moving.items():
+            if group.keys:
+                self._groups[name] = group
+            else:
+                self._groups.pop(name, None)
+                self._open.discard(name)
+        staying = sorted((group for group in moving.values() if group.keys), key=self.rank)
+        insert(self._ranked, staying, self.rank)
         self._heads = None
 
-    def _move(self, group: Group, before: Key | None) -> None:
-        after = self.rank(group) if group.keys else None
-        if before == after:
-            return
-        if before is not None:
-            del self._ranks[bisect_left(self._ranks, before)]
-        if after is not None:
-            insort(self._ranks, after)
+    def _unrank(self, groups: Sequence[Group]) -> None:
+        """Take groups out of the order, before they change."""
+        if len(groups) > _BULK:
+            out = {group.key for group in groups}
+            self._ranked = [group for group in self._ranked if group.key not in out]
         else:
-            del self._groups[group.key]
-            self._open.discard(group.key)
+            for group in groups:
+                del self._ranked[self._rank_of(group)]
+
+    def _rank_of(self, group: Group) -> int:
+        return bisect_left(self._ranked, self.rank(group), key=self.rank)
 
     def rank(self, group: Group) -> Key:
         """Where the group stands, comparable with those of others."""
-        first = group.keys[0]
-        return (-len(group.keys), *first, group.key) if self._size_first else (*first, group.key)
+        return (-len(group.keys), *group.keys[0]) if self._size_first else group.keys[0]
+
+    def title(self, group: Group) -> tuple[str, str]:
+        """What a group's alerts share, and its detail; not cleaned."""
+        return self._grouping.title(group.one)
 
     def group_of(self, row: AlertRow) -> Group | None:
         """The group an alert belongs to, where there is one."""
@@ -264,10 +292,12 @@ class Groups:
 
     def _layout(self) -> list[int]:
         if self._heads is None:
-            found = sorted(
-                (bisect_left(self._ranks, self.rank(self._groups[key])), len(self._groups[key]))
-                for key in self._open
-            )
+            if len(self._open) > _BULK:
+                ranked = enumerate(self._ranked)
+                found = [(place, len(one)) for place, one in ranked if one.key in self._open]
+            else:
+                shown = [self._groups[key] for key in self._open]
+                found = sorted((self._rank_of(group), len(group)) for group in shown)
             self._places = [place for place, _ in found]
             self._before = [0, *accumulate(size for _, size in found)]
             self._heads = [
@@ -277,27 +307,24 @@ class Groups:
 
     def __len__(self) -> int:
         self._layout()
-        return len(self._ranks) + self._before[-1]
+        return len(self._ranked) + self._before[-1]
 
     def at(self, row: int) -> tuple[Group, str]:
         """What the list shows in a row: a group's head ("" for the id), or an alert of a group."""
         nearest = bisect_right(self._layout(), row) - 1
         if nearest < 0:
-            return self._at(row), ""
-        group = self._at(self._places[nearest])
+            return self._ranked[row], ""
+        group = self._ranked[self._places[nearest]]
         below = row - self._layout()[nearest]
         if below == 0:
             return group, ""
         if below <= len(group):
             return group, group.keys[below - 1][-1]
-        return self._at(self._places[nearest] + below - len(group)), ""
-
-    def _at(self, place: int) -> Group:
-        return self._groups[self._ranks[place][-1]]
+        return self._ranked[self._places[nearest] + below - len(group)], ""
 
     def place(self, group: Group) -> int:
         """The row of a group's head."""
-        place = bisect_left(self._ranks, self.rank(group))
+        place = self._rank_of(group)
         self._layout()
         return place + self._before[bisect_left(self._places, place)]
 

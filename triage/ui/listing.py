@@ -11,6 +11,7 @@ from triage.ui.grouping import Group, GroupKey, Groups, Key
 from triage.ui.store import AlertStore
 
 _MAX_UNSEEN = 10_000
+_MAX_UNSEEN_GROUPS = 500  # all of them are looked at after each key
 
 
 class Alerts:
@@ -77,6 +78,8 @@ class Grouped:
             group = self._groups.group_of(row) if row else None
             if group is not None:
                 self._unseen[group.key] = self._unseen.get(group.key, 0) + 1
+        while len(self._unseen) > _MAX_UNSEEN_GROUPS:
+            del self._unseen[next(iter(self._unseen))]
         self.unseen(first, last)
 
     def unseen(self, first: int, last: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from triage.ui.lines import Page, line
 from triage.ui.lines_view import LinesView
 from triage.ui.panes import Pane
 
-_DEBOUNCE = 0.06  # seconds: nobody reads while the cursor runs
+_DEBOUNCE = 0.15  # seconds: nobody reads while the cursor runs, and no key waits for a pane
 
 
 class PaneView(LinesView):

@@ -17,7 +17,7 @@ from triage.ui.arrangement import SORTS, Arrangement
 from triage.ui.filter_fields import Predicate
 from triage.ui.grouping import GROUPINGS, Groups, Key
 
-_AT_ONCE = 5_000  # rows that are arranged in one go: nobody notices
+_AT_ONCE = 2_000  # rows that are arranged in one go: nobody notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,19 @@ class AlertStore(Sequence[AlertRow]):
     def key_at(self, index: int) -> Key:
         """The sort key of the row at ``index``."""
         return self._now.keys[index]
+
+    @property
+    def newest(self) -> AlertRow | None:
+        """The newest alert shown; None where none is."""
+        now = self._now
+        if now.newest not in now.shown:
+            now.newest = max(self, key=lambda row: row.time).id if now.keys else ""
+        return self._rows.get(now.newest)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first and the last time (ns) of the alerts that are shown, or were meanwhile."""
+        return self._now.first, self._now.last
 
     @property
     def total(self) -> int:
@@ -206,10 +219,12 @@ class AlertStore(Sequence[AlertRow]):
             if self._next is not made:
                 return  # something else is wanted by now
         made.apply([(old, self._rows[alert_id]) for alert_id, old in self._since.items()])
-        if made.groups and self._now.groups and made.grouping == self._now.grouping:
-            made.groups.open(self._now.groups.opened)
+        before = self._now
+        if made.groups and before.groups and made.grouping == before.grouping:
+            made.groups.open(before.groups.opened)
         self._now, self._next, self._since = made, None, {}
         self._tell(Change(True))
+        yield from before.drop()
 
     def _count(self, row: AlertRow, by: int) -> None:
         name: str = row.status

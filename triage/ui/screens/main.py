@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from time import monotonic
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -33,6 +34,8 @@ from triage.ui.signals import Hurry
 from triage.ui.views import View
 
 _MINUTE = 60.0  # seconds
+_SLICE = 0.004  # seconds of work in one go, and of the gap behind it: no key waits for longer …
+_GAP = 0.002  # … and what it asks for takes several turns of the loop
 WIDE = 110  # columns from which list and preview stand side by side
 
 
@@ -112,8 +115,11 @@ class Main(AlertScreen):
         """Do work slice by slice, and what keys ask for in between."""
 
         async def do() -> None:
-            for _slice in work:
-                await asyncio.sleep(0.001)
+            began = monotonic()
+            for _step in work:
+                if monotonic() - began > _SLICE:
+                    await asyncio.sleep(_GAP)
+                    began = monotonic()
 
         self.run_worker(do(), exclusive=True, group="arrange")
         self._tell()
