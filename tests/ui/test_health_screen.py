@@ -16,7 +16,8 @@ from triage.errors import Reject
 from triage.times import SECOND
 from triage.ui.app import Console
 from triage.ui.screens.health import Health
-from triage.ui.screens.health_lines import health_lines, reject_lines
+from triage.ui.screens.health_lines import health_lines
+from triage.ui.screens.health_logs import reject_lines
 
 Make = Callable[..., Console]
 HOSTILE = b'{"a\x1b]0;pwned\x07": [/] [@click=app.quit]x[/] \xe2\x80\xae\xff'

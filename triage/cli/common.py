@@ -9,6 +9,7 @@ from pathlib import Path
 
 from triage import config
 from triage.errors import Reject, TriageError
+from triage.exceptions import ExceptionSet, load_exceptions
 from triage.run import Config
 from triage.sources import UNDERSTOOD, Follower
 from triage.text import clean
@@ -136,3 +137,11 @@ class Progress:
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
             self._shown = False
+
+
+def loaded_exceptions(options: argparse.Namespace) -> ExceptionSet:
+    """The exception lists of --exceptions; what is wrong with them goes to standard error."""
+    found = load_exceptions(options.exceptions)
+    for problem in found.problems:
+        say(str(problem))
+    return found

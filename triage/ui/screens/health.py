@@ -8,7 +8,8 @@ from triage.errors import Problem
 from triage.ui.desk import Desk
 from triage.ui.feed import News
 from triage.ui.lines_view import LinesView
-from triage.ui.screens.health_lines import health_lines, reject_lines, source_lines
+from triage.ui.screens.health_lines import health_lines
+from triage.ui.screens.health_logs import reject_lines, source_lines
 from triage.ui.screens.live import Build, LivePager
 from triage.ui.screens.pager import Pager
 
