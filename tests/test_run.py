@@ -228,7 +228,7 @@ def test_an_expired_exception_does_nothing(bench: Bench) -> None:
     engine.close()
 
 
-def test_places_in_logs_long_gone_are_forgotten_and_in_others_kept(bench: Bench) -> None:
+def test_f35_places_in_logs_long_gone_are_forgotten_and_in_others_kept(bench: Bench) -> None:
     month = 31 * 86_400 * 10**9
     for name in ("gone", "still"):
         events.write(bench.logs / f"{name}.ndjson", [events.start(1, name, "a.exe")])

@@ -6,6 +6,8 @@ import ast
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +41,32 @@ class Named:
 
 RULE = Named()
 LOUD = 'process where process.name : "loud.exe"'
+
+
+MEASURED = """
+import resource, sys
+from triage.sources import Follower, decode
+most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = most()
+follower = Follower([sys.argv[1]], once=True)
+found = [(len(block.records), len(block.rejects)) for block in follower.poll()]
+print(sum(one[0] for one in found), sum(one[1] for one in found), (most() - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is told in other units elsewhere")
+def test_t7_a_line_of_any_length_takes_bounded_memory(tmp_path: Path) -> None:
+    log = tmp_path / "giant.ndjson"
+    with log.open("wb") as file:
+        file.write(events.line(events.start(1, "a", "x.exe")) + b'{"a":"')
+        for _ in range(100):
+            file.write(b"x" * (1 << 20))
+        file.write(b'"}\n' + events.line(events.start(2, "b", "x.exe")))
+    command = [sys.executable, "-c", MEASURED, str(log)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    records, rejects, mebibytes = map(int, done.stdout.split())
+    assert (records, rejects) == (2, 1)
+    assert mebibytes < 30  # of a hundred
 
 
 @pytest.mark.parametrize(

@@ -314,7 +314,9 @@ def test_f17_a_file_too_small_to_be_known_is_not_refused_for_ever(log: Path, wat
     assert watch.poll() == texts(1)
 
 
-def test_a_refused_file_is_read_when_it_has_been_replaced(log: Path, watch: Watch) -> None:
+def test_f34_a_file_that_is_no_log_is_read_when_it_has_been_replaced(
+    log: Path, watch: Watch
+) -> None:
     append(log, b"this is no log of events at all, whatever it is\n" * 40)
     assert watch.poll() == []
     assert watch.state(log) == "not a log"

@@ -70,7 +70,7 @@ async def test_a_record_that_can_not_be_read_is_opened_and_read(
         assert "Alerts" in screen_text(app)
 
 
-async def test_a_file_that_is_no_log_is_said_once_and_not_held_against_the_engine(
+async def test_f34_a_file_that_is_no_log_is_said_once_and_not_held_against_the_engine(
     console: Make, case: Path, clock: Clock
 ) -> None:
     app = console()
