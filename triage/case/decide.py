@@ -10,13 +10,13 @@ import apsw
 import orjson
 
 from triage.case import chain
-from triage.case.model import CLOSE_REASONS, STEP_OUTCOMES, JournalEntry, full_mark
-from triage.case.schema import connect, count, next_change, transaction
+from triage.case.decided_state import DecidedState
+from triage.case.model import CLOSE_REASONS, STEP_OUTCOMES, JournalEntry
+from triage.case.schema import connect, count, transaction
 from triage.case.switches import OFF, ON, switches
 from triage.errors import TriageError
 from triage.text import clean, encodable
 
-_COLUMNS = ("status", "close_reason", "assignee", "decided_by", "decided_at")
 _MAX_TAG = 60  # characters
 
 
@@ -64,6 +64,7 @@ class Decisions:
         self._db = connect(case) if isinstance(case, str) else case
         self._who = encodable(who)
         self._clock = clock
+        self._state = DecidedState(self._db)
         self._own: set[int] = set()  # entries written here: never a surprise to who wrote them
 
     def close_case(self) -> None:
@@ -124,11 +125,11 @@ class Decisions:
         with transaction(self._db):
             changes = []
             for alert_id in alert_ids:
-                before = self._tags_of(alert_id)
+                before = self._state.tags(alert_id)
                 after = sorted((set(before or ()) | set(plus)) - set(minus))
                 if before is not None and before != after:
                     changes.append((alert_id, {"tags": before}, {"tags": after}))
-                    self._set_tags(alert_id, after)
+                    self._state.set_tags(alert_id, after)
             if not changes:
                 return Done(0, ())
             entry = self._journal("tag", {"add": plus, "remove": minus}, changes)
@@ -146,7 +147,7 @@ class Decisions:
                     (alert_id, at, self._who, body),
                 )
                 changes.append((alert_id, {}, {"note": self._db.last_insert_rowid()}))
-                self._touch(alert_id, "notes = notes + 1")
+                self._state.touch(alert_id, "notes = notes + 1")
             entry = self._journal("note", {"body": body}, changes, at=at)
         return Done(entry, tuple(alert_ids))
 
@@ -167,12 +168,12 @@ class Decisions:
             raise TriageError(f"{outcome!r} is no outcome; take {', '.join(STEP_OUTCOMES)}")
         with transaction(self._db):
             at = self._clock()
-            before = self._tick_of(alert_id, step_id)
+            before = self._state.tick(alert_id, step_id)
             if (before[2:4] if before else ["", ""]) == [outcome, note]:
                 return Done(0, ())
             after = [at, self._who, outcome, note, steps] if outcome or note else None
-            self._set_tick(alert_id, step_id, after)
-            self._touch(alert_id, "notes = notes")
+            self._state.set_tick(alert_id, step_id, after)
+            self._state.touch(alert_id, "notes = notes")
             change = (alert_id, {"tick": [step_id, before]}, {"tick": [step_id, after]})
             detail = {"step": text, "outcome": outcome, "note": note}
             entry = self._journal("tick" if after else "untick", detail, [change], at=at)
@@ -211,7 +212,7 @@ class Decisions:
             ).fetchall()
             changes: list[_Change] = []
             for alert_id, before, after in rows:
-                changed = self._revert(alert_id, orjson.loads(before), orjson.loads(after))
+                changed = self._state.revert(alert_id, orjson.loads(before), orjson.loads(after))
                 if changed is not None:
                     changes.append((alert_id, *changed))
             self._journal("undo", {"action": entry.action}, changes, undoes=entry.id)
@@ -270,87 +271,12 @@ class Decisions:
         stamp = {"decided_by": self._who, "decided_at": at}
         fresh = {**change, **stamp} if "status" in change else change
         for alert_id in alert_ids:
-            state = self._state(alert_id)
+            state = self._state.of(alert_id)
             if state and any(state[name] != value for name, value in change.items()):
                 before = {name: state[name] for name in fresh}
-                self._set_state(alert_id, fresh)
+                self._state.set(alert_id, fresh)
                 changes.append((alert_id, {"state": before}, {"state": fresh}))
         return changes
-
-    def _revert(
-        self, alert_id: str, before: dict[str, Any], after: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Undo one change where nobody has replaced it; (before, after) of that, None: kept."""
-        if "state" in after:
-            state = self._state(alert_id)
-            if not state or any(state[name] != value for name, value in after["state"].items()):
-                return None
-            self._set_state(alert_id, before["state"])
-        if "tags" in after:
-            have = self._tags_of(alert_id) or []
-            gone = set(before["tags"]) - set(after["tags"])
-            came = set(after["tags"]) - set(before["tags"])
-            back = sorted((set(have) | gone) - came)
-            if back == have:
-                return None
-            self._set_tags(alert_id, back)
-            return {"tags": have}, {"tags": back}
-        if "note" in after:
-            self._db.execute("UPDATE note SET removed = 1 WHERE id = ?", (after["note"],))
-            self._touch(alert_id, "notes = notes - 1")
-        if "tick" in after:
-            step_id, mark = after["tick"]
-            if self._tick_of(alert_id, step_id) != (full_mark(mark) if mark else None):
-                return None
-            self._set_tick(alert_id, *before["tick"])
-            self._touch(alert_id, "notes = notes")
-        return after, before
-
-    def _state(self, alert_id: str) -> dict[str, Any]:
-        found = self._db.execute(
-            f"SELECT {', '.join(_COLUMNS)} FROM alert WHERE id = ?",  # noqa: S608 - own columns
-            (alert_id,),
-        ).fetchone()
-        return dict(zip(_COLUMNS, found, strict=True)) if found else {}
-
-    def _set_state(self, alert_id: str, state: dict[str, Any]) -> None:
-        known = {name: state[name] for name in _COLUMNS if name in state}
-        self._db.execute(
-            f"UPDATE alert SET change = ?, {' = ?, '.join(known)} = ? WHERE id = ?",  # noqa: S608 - own columns
-            (next_change(self._db), *known.values(), alert_id),
-        )
-
-    def _tags_of(self, alert_id: str) -> list[str] | None:
-        found = self._db.execute("SELECT tags FROM alert WHERE id = ?", (alert_id,)).fetchone()
-        return None if found is None else found[0].split("\n") if found[0] else []
-
-    def _set_tags(self, alert_id: str, tags: Iterable[str]) -> None:
-        self._db.execute(
-            "UPDATE alert SET change = ?, tags = ? WHERE id = ?",
-            (next_change(self._db), "\n".join(tags), alert_id),
-        )
-
-    def _tick_of(self, alert_id: str, step_id: str) -> list[Any] | None:
-        found = self._db.execute(
-            "SELECT at, who, outcome, note, steps FROM tick WHERE alert_id = ? AND step_id = ?",
-            (alert_id, step_id),
-        ).fetchone()
-        return list(found) if found else None
-
-    def _set_tick(self, alert_id: str, step_id: str, mark: Sequence[Any] | None) -> None:
-        self._db.execute("DELETE FROM tick WHERE alert_id = ? AND step_id = ?", (alert_id, step_id))
-        if mark:
-            self._db.execute(
-                "INSERT INTO tick (alert_id, step_id, at, who, outcome, note, steps)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (alert_id, step_id, *full_mark(mark)),
-            )
-
-    def _touch(self, alert_id: str, assignment: str) -> None:
-        self._db.execute(
-            f"UPDATE alert SET change = ?, {assignment} WHERE id = ?",  # noqa: S608 - own words
-            (next_change(self._db), alert_id),
-        )
 
     def _journal(
         self,

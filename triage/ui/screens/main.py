@@ -11,35 +11,29 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from triage.case.model import AlertRow
-from triage.config import views_file
-from triage.errors import TriageError
-from triage.fields import flatten
-from triage.ui import keys, memory, views
+from triage.ui import keys, memory
 from triage.ui.alert_list import AlertList
-from triage.ui.bars import Bar, KeyBar, Segment, TabBar, status_segments
+from triage.ui.bars import Bar, KeyBar, TabBar, status_segments
 from triage.ui.desk import Desk
 from triage.ui.feed import News
 from triage.ui.filter_line import FilterHelp, FilterInput
-from triage.ui.filtering import FilterError, document_fields, moves, parse, with_fact
 from triage.ui.format import plural
 from triage.ui.inputs import TextInput
-from triage.ui.lines import Part
 from triage.ui.memory import Look
 from triage.ui.pane_view import PaneView
 from triage.ui.panes import PANES
-from triage.ui.screens.alert_screen import AlertScreen
+from triage.ui.screens.arranged import ArrangedList
 from triage.ui.screens.drill import Drill
-from triage.ui.screens.saved import SavedViews
+from triage.ui.screens.list_words import filter_segments, nothing
 from triage.ui.signals import Hurry
 from triage.ui.views import View
 
-_MINUTE = 60.0  # seconds
 _SLICE = 0.004  # seconds of work in one go, and of the gap behind it: no key waits for longer …
 _GAP = 0.002  # … and what it asks for takes several turns of the loop
 WIDE = 110  # columns from which list and preview stand side by side
 
 
-class Main(AlertScreen):
+class Main(ArrangedList):
     """The list and the preview."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's own convention
@@ -55,7 +49,6 @@ class Main(AlertScreen):
         self._pane = look.pane
         self._news: News | None = None
         self._foreign = 0  # files that are no logs, as far as it was said
-        self._filter_error = ""
         self._title = ""  # of the list's box
         self.paused = False
         self._held: dict[str, AlertRow] = {}  # rows that came while paused
@@ -79,11 +72,10 @@ class Main(AlertScreen):
     def on_mount(self) -> None:
         self.query_one("#filter").can_focus = False
         self.desk.store.later = self._later
-        self.set_interval(_MINUTE, self._move_on)
         self._show_pane(self._pane)
         self.rows.focus()
-        self._take_view(View("", self._left.filter, self._left.sort, self._left.group))
-        self._tell()
+        self.take_view(View("", self._left.filter, self._left.sort, self._left.group))
+        self.tell()
 
     # Parts ----------------------------------------------------------------------------------------
 
@@ -122,7 +114,7 @@ class Main(AlertScreen):
                     began = monotonic()
 
         self.run_worker(do(), exclusive=True, group="arrange")
-        self._tell()
+        self.tell()
 
     # News -----------------------------------------------------------------------------------------
 
@@ -147,7 +139,7 @@ class Main(AlertScreen):
             self._look()
         if not self.returned:
             self._return(news)
-        self._tell()
+        self.tell()
 
     def _return(self, news: News) -> None:
         """Go back to the alert that was looked at, once it is read, and to what was marked and
@@ -175,7 +167,7 @@ class Main(AlertScreen):
         store, rows = self.desk.store, self.rows
         opened = store.groups.opened if store.groups is not None else ()
         return Look(
-            filter=self._filter.value,
+            filter=self.filter_input.value,
             sort=store.sort,
             group=store.grouping,
             alert=rows.alert_id,
@@ -186,7 +178,7 @@ class Main(AlertScreen):
             pane=self._pane,
         )
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """The words of status line, filter line and frames."""
         news = self._news
         if news is not None:
@@ -201,7 +193,7 @@ class Main(AlertScreen):
                     self.desk.read_only,
                 )
             )
-            self.rows.show_empty(self._nothing(news))
+            self.rows.show_empty(nothing(self.desk.store, news))
         store = self.desk.store
         groups = f" in {plural(store.groups.count, 'group')}" if store.groups is not None else ""
         reading = news is not None and news.total > store.total
@@ -211,56 +203,20 @@ class Main(AlertScreen):
             self._title = title
             self.query_one("#alerts").border_title = Content(title)
         state = self.query_one("#filter-state", Bar)
-        segments = self._filter_segments()
+        segments = filter_segments(
+            self.rows,
+            store,
+            news.unread if news is not None else 0,
+            len(self._held) if self.paused else None,
+            self.filter_error,
+        )
         # The words take what they need, the filter text the rest.
         needed = sum(one.width + 2 for one in segments)
         state.styles.width = min(needed, max(20, self.size.width * 2 // 3))
         state.show((), segments)
 
-    def _nothing(self, news: News) -> str:
-        """Why there is no alert to see."""
-        if self.desk.store.total:
-            total = plural(self.desk.store.total, "alert")
-            return f"none of {total} passes the filter · esc clears it"
-        logs = plural(news.sources, "log")
-        if news.engine.state in ("live", "reading", "starting") and not news.engine_word:
-            return f"no alerts yet: watching {logs}, {plural(news.engine.events, 'event')} read"
-        return f"no alerts: {logs}, {plural(news.engine.events, 'event')} read"
-
-    def _filter_segments(self) -> list[Segment]:
-        found: list[Segment] = []
-        rows = self.rows
-        if self._filter_error:
-            return [Segment(((self._filter_error, "bad"),))]
-        above, below = rows.unseen()
-        if above or below:
-            parts: list[Part] = []
-            if above:
-                parts.append((f"{above:,} new ↑", "match"))
-            if below:
-                parts.append((f"{' ' if parts else ''}{below:,} new ↓", "match"))
-            found.append(Segment(tuple(parts)))
-        if self.paused:
-            held = f", {len(self._held):,} wait" if self._held else ""
-            found.append(Segment(((f"paused{held}", "warn"),)))
-        if rows.follow:
-            found.append(Segment((("follow", "accent"),)))
-        if rows.marked:
-            more = " …V" if rows.in_range else ""
-            found.append(Segment(((f"{len(rows.marked)} marked{more}", "accent"),)))
-        if self._news and self._news.unread:
-            found.append(Segment(((f"reading fields, {self._news.unread:,} left", "accent"),), 3))
-        if self.desk.store.arranging:
-            found.append(Segment((("sorting …", "accent"),), 3))
-        if self.desk.store.grouping:
-            found.append(Segment((("by ", "dim"), (self.desk.store.grouping, "accent")), 1))
-        found.append(Segment((("sort ", "dim"), (self.desk.store.sort, "")), 1))
-        shown, total = len(self.desk.store), self.desk.store.total
-        found.append(Segment(((f"{shown:,} of {total:,}", "dim" if shown == total else ""),), 2))
-        return found
-
     def on_alert_list_seen(self) -> None:
-        self._tell()
+        self.tell()
 
     # The alert looked at --------------------------------------------------------------------------
 
@@ -349,95 +305,7 @@ class Main(AlertScreen):
         else:
             self.rows.focus()
 
-    # Filter, order, flow --------------------------------------------------------------------------
-
-    @property
-    def _filter(self) -> FilterInput:
-        return self.query_one("#filter", FilterInput)
-
-    def action_filter(self) -> None:
-        self._filter.can_focus = True
-        self._filter.focus()
-        detail = self._detail()
-        docs = [detail.doc, *(one.event.doc for one in detail.matched)] if detail else []
-        self._filter.names = sorted({name for doc in docs for name in flatten(doc)})
-
-    def on_input_changed(self, event: TextInput.Changed) -> None:
-        wrong = self._apply_filter(event.value)
-        self._filter.suggest(wrong)
-        self._tell()
-
-    def _apply_filter(self, text: str) -> FilterError | None:
-        """Show what passes, and ask for what must be read for that; what is wrong with ``text``."""
-        desk = self.desk
-        fields = document_fields(text)
-        if fields != desk.wanted():
-            desk.want(fields)
-            self.app.post_message(Hurry())
-        try:
-            predicate = parse(text, desk.clock, desk.documents)
-        except FilterError as error:
-            self._filter_error = f"column {error.column}: {error}"
-            return error
-        self._filter_error = ""
-        desk.store.set_filter(predicate)
-        return None
-
-    def _move_on(self) -> None:
-        """What passes ``last:2h`` is another thing a minute later."""
-        if moves(self._filter.value):
-            self._apply_filter(self._filter.value)
-
-    def refine(self, field: str, value: str, without: bool) -> None:
-        """Add a term to the filter."""
-        self.set_filter(with_fact(self._filter.value, field, value, without))
-        if self.app.screen is not self:
-            self.say(f"the list's filter is now {self._filter.value}")
-
-    def on_filter_input_left(self) -> None:
-        self._leave_filter()
-
-    def on_input_submitted(self) -> None:
-        self._leave_filter()
-
-    def _leave_filter(self) -> None:
-        self.rows.focus()
-        self.query_one("#filter", TextInput).can_focus = False
-
-    def set_filter(self, text: str) -> None:
-        """Put another filter text in force."""
-        self.query_one("#filter", TextInput).value = text
-
-    def action_clear(self) -> None:
-        if self.rows.marked and not isinstance(self.focused, TextInput):
-            self.rows.unmark()
-        else:
-            self.set_filter("")
-        self._leave_filter()
-
-    def action_sort(self) -> None:
-        self.desk.store.set_sort(self.desk.store.next_sort())
-
-    def action_group(self) -> None:
-        self.desk.store.set_grouping(self.desk.store.next_grouping())
-
-    def action_views(self) -> None:
-        path, store = views_file(), self.desk.store
-        try:
-            saved = views.load(path)
-        except TriageError as error:
-            self.say(str(error), "error")
-            return
-        present = View("", self._filter.value, store.sort, store.grouping)
-        self.app.push_screen(SavedViews(path, saved, present, self.desk.read_only), self._take_view)
-
-    def _take_view(self, view: View | None) -> None:
-        if view is not None:
-            self.set_filter(view.filter)
-            if view.sort != self.desk.store.sort:
-                self.desk.store.set_sort(view.sort)
-            if view.group != self.desk.store.grouping:
-                self.desk.store.set_grouping(view.group)
+    # Flow -----------------------------------------------------------------------------------------
 
     def action_list_follow(self) -> None:
         self.rows.action_list_follow()
@@ -453,7 +321,7 @@ class Main(AlertScreen):
         if not self.paused and self._held:
             held, self._held = self._held, {}
             self.desk.store.update(held.values())
-        self._tell()
+        self.tell()
 
     def action_quit(self) -> None:  # nothing to wait for: all is written
         self.app.exit()
