@@ -180,6 +180,27 @@ def test_a_case_still_shows_what_lay_around_when_the_logs_are_gone(tmp_path: Pat
     assert [str(log) in reason for reason in around.missing] == [True]
 
 
+def test_evidence_outlives_a_log_that_goes_before_the_window_has_passed(tmp_path: Path) -> None:
+    rule = events.write_rule(tmp_path / "rule.toml")
+    log = events.write(tmp_path / "log.ndjson", family())
+    now = events.START + 10 * times.SECOND
+    engine = Engine(
+        Config((rule,), tmp_path / "x"), str(tmp_path / "c.triage"), Follower([log]), lambda: now
+    )
+    for block in engine.follower.poll():
+        engine.take(block)
+    reader = CaseReader(engine.writer.connection)
+    (alert,) = reader.alerts()
+    for passed, gathered, whole in ((0, False, False), (30, True, False), (301, True, True)):
+        now = events.START + (10 + passed) * times.SECOND
+        list(engine.gather(60))
+        assert (len(reader.events("pc-1", 0, 1 << 62)) == 10) is gathered
+        assert reader.gathered(alert.id) is whole
+        if gathered:
+            log.unlink(missing_ok=True)
+    engine.close()
+
+
 def test_evidence_is_kept_in_slices_however_short_they_are(tmp_path: Path) -> None:
     """Between two of them new lines are read: nothing may be begun anew each time."""
     rule = events.write_rule(tmp_path / "rule.toml")

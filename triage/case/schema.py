@@ -234,6 +234,12 @@ ALTER TABLE position ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
 UPDATE position SET at = CAST(strftime('%s', 'now') AS INTEGER) * 1000000000;
 """
 
+# `gathered`: 1 once all that lies around an alert is kept, 2 while only what soon was there is.
+_GATHERED_TWICE = """
+DROP INDEX alert_ungathered;
+CREATE INDEX alert_ungathered ON alert (time) WHERE gathered <> 1;
+"""
+
 # One step a version of the case file, SQL or a function where SQL is not enough. What is released
 # is never changed: a change is a new step at the end, and a case of any older version is brought up
 # to date by the steps it lacks.
@@ -253,6 +259,7 @@ _STEPS: tuple[str | Callable[[apsw.Connection], None], ...] = (
     _UNGATHERED,
     _COUNTED,
     _PLACE_AGES,
+    _GATHERED_TWICE,
 )
 VERSION = len(_STEPS)
 CHAINED = _STEPS.index(_OUTCOMES) + 1  # the first version that can be verified

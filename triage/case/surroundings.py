@@ -27,9 +27,9 @@ class Surroundings(OpenCase):
     """What a case tells of hosts, apart from their alerts."""
 
     def gathered(self, alert_id: str) -> bool:
-        """Whether the case keeps what lay around an alert: then no log need be read again."""
+        """Whether the case keeps all that lay around an alert: then no log need be read again."""
         found = self._db.execute("SELECT gathered FROM alert WHERE id = ?", (alert_id,)).fetchone()
-        return bool(found and found[0])
+        return bool(found and found[0] == 1)
 
     def events(self, host: str, start: int, end: int, limit: int = 2000) -> list[Event]:
         """The events kept as evidence for ``host`` between two instants (ns, inclusive)."""

@@ -228,15 +228,19 @@ class CaseWriter(Telling):
 
     # Around alerts ------------------------------------------------------------------------------
 
-    def ungathered(self, before: int) -> list[str]:
-        """The alerts from before an instant (ns) whose surroundings are not kept yet, by time."""
+    def ungathered(self, lately: int, before: int) -> list[str]:
+        """The alerts, by time, whose surroundings are to be kept: those from before ``lately`` (ns)
+        of which nothing is kept yet, and those from before ``before`` of which not all is."""
         rows = self._db.execute(
-            "SELECT id FROM alert WHERE gathered = 0 AND time < ? ORDER BY time", (before,)
+            "SELECT id FROM alert WHERE gathered <> 1 AND time < ? AND (gathered = 0 OR time < ?)"
+            " ORDER BY time",
+            (lately, before),
         )
         return [row[0] for row in rows]
 
-    def gather(self, id_: str, events: Iterable[tuple[Event, str]]) -> None:
-        """Keep the events (each with its host) that lie around an alert."""
+    def gather(self, id_: str, events: Iterable[tuple[Event, str]], *, whole: bool) -> None:
+        """Keep the events (each with its host) that lie around an alert; ``whole``: whether they
+        are all that are ever to be kept."""
         with transaction(self._db):
             for event, host in events:
                 body = orjson.dumps(event.doc, default=str)
@@ -245,6 +249,6 @@ class CaseWriter(Telling):
             # Logs come in any order: ancestors may have become known since.
             self._alerts.set_root(id_)
             self._db.execute(
-                "UPDATE alert SET gathered = 1, change = iif(root_id = ?, change, ?) WHERE id = ?",
-                (*(before or ("",)), next_change(self._db), id_),
+                "UPDATE alert SET gathered = ?, change = iif(root_id = ?, change, ?) WHERE id = ?",
+                (1 if whole else 2, *(before or ("",)), next_change(self._db), id_),
             )

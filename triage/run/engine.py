@@ -35,6 +35,7 @@ from triage.times import SECOND
 T = TypeVar("T")
 _RECENT_BLOCKS = 16  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
+_SOON = 20 * SECOND  # after which nearly all lines have come that tell of an instant
 _GONE_FOR = 30 * 86_400 * SECOND
 
 
@@ -48,8 +49,17 @@ class Insist(Protocol):
 class _Gathering:
     """The reading of what lies around an alert."""
 
+    time: int  # ns
     reading: Iterator[tuple[Event, ...]]
-    events: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = ()  # the nearest first
+
+    def is_whole(self, now: int) -> bool:
+        """Whether no nearer event is to come, by the clock (ns)."""
+        passed = now - self.time
+        full = len(self.events) == _EVIDENCE_EVENTS
+        return passed >= WINDOW or (
+            full and passed >= abs(self.events[-1].time - self.time) + _SOON
+        )
 
 
 class Engine:
@@ -245,7 +255,8 @@ class Engine:
     def gather(self, seconds: float) -> Iterator[int]:
         """Keep what lies around alerts in the case, for when the logs are gone.
 
-        Only around alerts whose window has passed; yields how many are left. Stops after
+        Soon after an alert what is there by then, in case its log is gone before the alert's
+        window has passed, and the rest once that has. Yields how many are left. Stops after
         ``seconds``, give or take the reading of a block, to be called again.
         """
         with told():
@@ -257,15 +268,17 @@ class Engine:
         return bool(self._ungathered)
 
     def _gather(self, deadline: float) -> Iterator[int]:
+        now = self._clock()
         if not self._ungathered:
-            self._ungathered.extend(self.writer.ungathered(self._clock() - WINDOW))
+            self._ungathered.extend(self.writer.ungathered(now - _SOON, now - WINDOW))
         while self._ungathered:
             alert_id = self._ungathered[0]
             if not self._read_around(alert_id, deadline):
                 return  # it goes on from here when called again
             assert self._gathering is not None  # noqa: S101 - it has just been read
-            events = self._gathering.events
-            self.writer.gather(alert_id, [(event, host_of(event.doc)) for event in events])
+            events = [(event, host_of(event.doc)) for event in self._gathering.events]
+            whole = self._gathering.is_whole(now)
+            self.writer.gather(alert_id, events, whole=whole)
             self._gathering = None
             self._ungathered.popleft()
             yield len(self._ungathered)
@@ -279,7 +292,7 @@ class Engine:
             reader = CaseReader(self.writer.connection)
             alert = reader.alert(alert_id)
             around = nearest(reader, alert, _EVIDENCE_EVENTS, self._recent) if alert else iter(())
-            self._gathering = _Gathering(around)
+            self._gathering = _Gathering(alert.row.time if alert else 0, around)
         one, self._gathering = self._gathering, None  # begun anew should reading fail
         for events in one.reading:
             one.events = events
