@@ -27,7 +27,6 @@ from triage.event import Event
 from triage.failpoints import fail_point
 from triage.run.health import Health, lag_of, memory
 from triage.run.patience import at_once
-from triage.run.pool import MatchPool
 from triage.run.rulebook import Config, Excepted, Rulebook, wall_clock
 from triage.sources import Block, Follower, Position, read_range
 from triage.times import SECOND
@@ -104,7 +103,8 @@ class Engine:
             raise
 
     def _say_rules(self) -> None:
-        self.writer.say_rules(self.book.all, self.book.problems)
+        if self._keeps:  # a hunt without a case has nobody to tell
+            self.writer.say_rules(self.book.all, self.book.problems)
         self.writer.use_incidents(self.book.incidents)
 
     def resume(self) -> None:
@@ -166,6 +166,8 @@ class Engine:
         if processes == 1:
             yield from ((block, self._matcher(block)) for block in blocks)
             return
+        from triage.run.pool import MatchPool  # few ask for it, and it is long to import
+
         mark = self.book.mark(self._excepted)
         pool = MatchPool(self._config, self.book.switches, self._matcher, mark, processes)
         try:
@@ -190,7 +192,7 @@ class Engine:
         self.collapsed += committed.collapsed
         self.health.evicted(advance)
         self.health.took(block, result)
-        if self._keeps:  # a hunt without a case has nobody to tell
+        if self._keeps:
             self.health.times.sample(self._matcher, block)
         return committed
 

@@ -7,8 +7,6 @@ import threading
 import time
 from collections.abc import Sequence
 
-import watchfiles
-
 from triage.sources.mounts import file_systems, remote
 
 _SOON = 0.05  # seconds
@@ -92,6 +90,8 @@ class Hints:
         with self._lock:
             self._failed.pop(name, None)
         try:
+            import watchfiles  # what reads logs only once has no use for it
+
             for changes in watchfiles.watch(
                 *folders,
                 watch_filter=None,
