@@ -112,6 +112,18 @@ name = "System Binary Proxy Execution"
 reference = "https://attack.mitre.org/techniques/T1218/"
 '''
 
+# The least a rule needs.
+ANY_CMD = """
+[rule]
+name = "Any cmd"
+rule_id = "any-cmd"
+type = "eql"
+severity = "low"
+risk_score = 21
+description = "x"
+query = 'process where process.name == "cmd.exe"'
+"""
+
 BEACON = """sequence by process.entity_id with maxspan=5m
   [process where event.type == "start" and process.name : "beacon.exe"]
   [network where process.name : "beacon.exe" and destination.port == 443]"""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.events import ANY_CMD
 from tests.test_search import T0, doc, write
 from tests.ui.helpers import hunt_into
 from triage.case.model import AlertDetail
@@ -17,23 +18,13 @@ from triage.context import alerts_for, answer, ask, filled, kin
 from triage.markdown import Filter, Investigation
 from triage.times import SECOND
 
-RULE = """
-[rule]
-name = "Any cmd"
-rule_id = "any-cmd"
-type = "eql"
-severity = "low"
-risk_score = 21
-description = "x"
-query = 'process where process.name == "cmd.exe"'
-"""
 HOUR = 3600 * SECOND
 
 
 @pytest.fixture
 def at(tmp_path: Path) -> Iterator[tuple[CaseReader, AlertDetail]]:
     """A case with three alerts on two hosts, and the first of them."""
-    (tmp_path / "rule.toml").write_text(RULE)
+    (tmp_path / "rule.toml").write_text(ANY_CMD)
 
     def cmd(second: int, host: str, user: str, **more: Any) -> dict[str, Any]:
         process = {"name": "cmd.exe", "entity_id": f"{host}-{second}", "hash": {"sha256": host[0]}}

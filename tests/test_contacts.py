@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_ask import RULE
+from tests.events import ANY_CMD
 from tests.test_search import T0, doc, write
 from tests.ui.helpers import hunt_into
 from triage.case.read import CaseReader
@@ -28,7 +28,7 @@ def net(second: int, host: str, entity: str, ip: str, **more: Any) -> dict[str, 
 
 @pytest.fixture
 def case(tmp_path: Path) -> Iterator[CaseReader]:
-    (tmp_path / "rule.toml").write_text(RULE)
+    (tmp_path / "rule.toml").write_text(ANY_CMD)
     dns = doc(2, "alpha", dns={"question": {"name": "c2.example"}, "resolved_ip": ["203.0.113.9"]})
     other = doc(3, "beta", dns={"question": {"name": "no.example"}, "resolved_ip": ["203.0.113.9"]})
     cmd = doc(3000, "alpha", process={"name": "cmd.exe", "entity_id": "c"})

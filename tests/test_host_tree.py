@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.events import ANY_CMD
 from tests.test_search import doc, write
 from tests.ui.helpers import hunt_into
 from triage.case.model import AlertDetail, Process
@@ -17,21 +18,10 @@ from triage.case.read import CaseReader
 from triage.context import Forest, ProcessNode, host_tree, signers
 from triage.event import Event
 
-RULE = """
-[rule]
-name = "Any cmd"
-rule_id = "any-cmd"
-type = "eql"
-severity = "low"
-risk_score = 21
-description = "x"
-query = 'process where process.name == "cmd.exe"'
-"""
-
 
 @pytest.fixture
 def alert(tmp_path: Path) -> Iterator[tuple[CaseReader, AlertDetail]]:
-    (tmp_path / "rule.toml").write_text(RULE)
+    (tmp_path / "rule.toml").write_text(ANY_CMD)
     signed = {"subject_name": "Contoso", "trusted": False, "exists": True}
     hashes = {"sha256": "aa", "sha1": "bb", "md5": "cc"}
     cmd: dict[str, Any] = {

@@ -18,7 +18,6 @@ from triage.case.schema import connect, next_change, transaction
 from triage.run import Config, Engine
 from triage.sources import Follower
 from triage.ui.app import Console
-from triage.ui.format import clock_time
 from triage.ui.pane_view import PaneView
 from triage.ui.screens.main import Main
 
@@ -145,8 +144,3 @@ def add_alerts(case: Path, rows: Sequence[dict[str, Any]], like: str = "") -> No
                     (row["id"], like),
                 )
     db.close()
-
-
-def shown_times(app: Console) -> list[str]:
-    """The time of each alert in the list, from the top."""
-    return [clock_time(row.time) for row in app.desk.store]

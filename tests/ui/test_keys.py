@@ -86,6 +86,6 @@ def test_ids_are_unique() -> None:
 def test_the_palette_finds_an_action_by_its_name_first() -> None:
     palette = Palette([action for action in keys.ACTIONS if "list" in action.scopes])
     for typed, wanted in (("und", "undo"), ("rules", "rules"), ("matrix", "matrix")):
-        first = palette._found(typed)[0]
+        first = palette.found(typed)[0]
         assert first.item is not None
         assert first.item.key == wanted

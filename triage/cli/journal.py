@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,13 +39,10 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _journal(options: argparse.Namespace) -> int:
-    connection = open_case(options.case)
-    try:
+    with closing(open_case(options.case)) as connection:
         for record in records(connection):
             if matches(record, options.only):
                 _print(record, options.format)
-    finally:
-        connection.close()
     return OK
 
 

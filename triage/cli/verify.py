@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,11 +42,8 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    connection = open_case(options.case)
-    try:
+    with closing(open_case(options.case)) as connection:
         verdict = verify(connection, options.known.strip().lower())
-    finally:
-        connection.close()
     if options.format == "json":
         print(json_line({"whole": verdict.whole, **asdict(verdict)}))
     else:

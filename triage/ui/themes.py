@@ -12,7 +12,7 @@ from textual.theme import Theme
 from triage.config import Places, TomlError, parse_toml, read_bytes
 from triage.errors import Problem
 
-DARK, LIGHT = "triage-dark", "triage-light"
+DARK = "triage-dark"
 COLORS = (
     "background", "surface", "panel", "border", "focus", "cursor", "cursor-blurred", "marked",
     "foreground", "muted", "accent", "match", "success", "warning", "error",

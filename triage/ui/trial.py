@@ -17,7 +17,7 @@ from triage.case.read import CaseReader
 from triage.context import Looked
 from triage.event import Event
 from triage.exceptions import Entry, Item, compile_item
-from triage.fields import Doc, values
+from triage.fields import Doc
 from triage.ui.draft import Draft, Scope
 
 _MANY = 100  # events that never alerted: from here on they are worth a warning
@@ -233,11 +233,6 @@ def alerted_events(case: CaseReader, rule_ids: frozenset[str]) -> frozenset[str]
         "SELECT rule_id, event_id FROM alert_event JOIN alert ON alert.id = alert_id"
     )
     return frozenset(event_id for rule_id, event_id in rows if rule_id in rule_ids)
-
-
-def tags_of(doc: Doc) -> frozenset[str]:
-    """The tags of an alert's rule."""
-    return frozenset(str(tag) for tag in values(doc, "kibana.alert.rule.tags"))
 
 
 def scope_of(scope: Scope, tags: dict[str, frozenset[str]]) -> frozenset[str]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import apsw
-from textual.message import Message
-from textual.worker import get_current_worker
+from collections.abc import Iterator
 
 from triage import guide
 from triage.case.model import AlertRow, Tick
@@ -27,81 +23,38 @@ from triage.ui.lines import BLANK, Item, Line, line
 from triage.ui.lines_view import LinesView
 from triage.ui.panes.respond import guide_of, said
 from triage.ui.screens import steps
-from triage.ui.screens.pager import Pager
+from triage.ui.screens.live import Build, LivePager
 from triage.ui.signals import Hurry, OpenAlert
 
-_EVERY = 1.0  # seconds between two looks at the case
 _MOST = 200  # alerts listed
 _SEVERITIES = ("critical", "high", "medium", "low")
 _KINDS = {guide.INVESTIGATION: "investigate", guide.FALSE_POSITIVES: "false positive?",
           guide.REMEDIATION: "respond"}  # fmt: skip
 
 
-class OpenSteps(Pager):
+class OpenSteps(LivePager):
     """What is left to do: of alerts somebody works on, and of true positives that are closed."""
 
     BINDINGS = keys.bindings("sheet")
 
-    class Loaded(Message):
-        """The lines came back from a worker."""
-
-        def __init__(self, lines: Sequence[Line]) -> None:
-            super().__init__()
-            self.lines = lines
-
     def __init__(self, desk: Desk) -> None:
-        super().__init__("Open response steps", ())
-        self._desk = desk
+        super().__init__("Open response steps", desk)
         self._all = False  # also of alerts that nobody works on yet
-        self._stale, self._loading = False, True
-
-    @property
-    def settled(self) -> bool:
-        """All that came is shown."""
-        return not (self._stale or self._loading)
-
-    @property
-    def takes_keys(self) -> bool:
-        return bool(self._lines) or not self._loading
-
-    def on_mount(self) -> None:
-        self.set_interval(_EVERY, self._refresh)
-        self.call_after_refresh(self._load)
 
     def take(self, news: News) -> None:
-        """Other news of the case: shown within a second."""
-        self._stale = self._stale or bool(news.rows)
+        if news.rows:
+            super().take(news)
 
-    def _refresh(self) -> None:
-        if self._stale and not self._loading:
-            self._load()
-
-    def _load(self) -> None:
-        self._stale, self._loading = False, True
+    def build(self) -> Build:
         everything = self._all
-
-        def work() -> None:
-            try:
-                lines = tuple(open_steps(self._desk.readers.here(), everything))
-            except apsw.BusyError:
-                lines = self._lines  # somebody writes for long: the next look will do
-            if not get_current_worker().is_cancelled:
-                self.post_message(self.Loaded(lines))
-
-        self.run_worker(work, thread=True, exclusive=True, group="open-steps")
-
-    def on_open_steps_loaded(self, message: Loaded) -> None:
-        first = not self._lines
-        self._loading = False
-        self._lines = tuple(message.lines)
-        self.query_one("#sheet", LinesView).show(self._lines, keep=not first)
+        return lambda case, _width: tuple(open_steps(case, everything))
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
         message.stop()
         item = message.item
         if item.kind == "fold":
             self._all = not self._all
-            self._load()
+            self.load()
         elif item.kind == "alert":
             self.app.post_message(OpenAlert(item.value.id))
         elif item.kind == "open-step":
@@ -110,7 +63,7 @@ class OpenSteps(Pager):
             mark(self, self._desk, alert_id, step, self._decided)
 
     def _decided(self) -> None:
-        self._load()
+        self.load()
         self.app.post_message(Hurry())
 
 
