@@ -29,6 +29,11 @@ QUERIES = [
     "sequence with maxspan=3s [process where true] by key [network where true] by other",
     "sequence by key, ?other with maxspan=9s [any where n == 1] [any where n == 2]",
     "sample by key [process where true] [network where n > 0]",
+    "sequence by key with maxspan=5s [process where true] [network where n == 1]",
+    'sequence by key with maxspan=9s [any where true] [any where name : "a*"] [any where true]'
+    " until [file where n == 2]",
+    "sequence by key with maxspan=7s [process where true] [any where n == 1] ![file where true]",
+    "sequence by key with maxspan=9s [any where true] ![file where true] [any where n == 1]",
 ]
 
 
@@ -104,7 +109,7 @@ def streamed(
         return replace(blocks[0], source=place.source, positions=positions, records=records)
 
     wait = Waiting(read_again, most_fresh=fresh)
-    wait.use(matcher, [rule] if waiting else [])
+    wait.use(matcher)
     known: list[KnownBlock] = []
     kept: dict[tuple[str, str], Hit] = {}
     told: set[Alert] = set()
@@ -113,7 +118,7 @@ def streamed(
             sequencer = Sequencer([rule])
             sequencer.restore(kept.values())
             wait = Waiting(read_again, most_fresh=fresh)
-            wait.use(matcher, [rule] if waiting else [])
+            wait.use(matcher)
             wait.restore(known, kept.values())
         result = wait.advance(one, matcher(one))
         advance = sequencer.advance(result.hits)

@@ -177,6 +177,14 @@ def needs_of(tree: Tree, shortest: int = _SHORTEST) -> list[tuple[bool, str]] | 
     return None
 
 
+def all_needs_of(tree: Tree) -> list[frozenset[str]]:
+    """Sets of texts of each of which one must occur in a value."""
+    if isinstance(tree, AllOf):
+        return [texts for member in tree.members for texts in all_needs_of(member)]
+    needs = needs_of(tree, shortest=1)
+    return [] if needs is None else [frozenset(text for _, text in needs)]
+
+
 def only_excludes(tree: Tree) -> bool:
     """Whether a demand holds of whatever is not named in it."""
     match tree:

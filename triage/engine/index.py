@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from triage.engine.gates import bits, branches, demands_of, name_of
+from triage.engine.gates import bits, branches, demands_of, name_of, runner
 from triage.eql import compile_stage
 from triage.eql.tree import AllOf, Leaf, Tree
 from triage.fields import Doc
@@ -15,6 +15,13 @@ _MOST_MASKS = 4_096  # whose steps are remembered
 UNTIL = -1  # the stage number of a sequence's `until`
 # Join keys by which later stages can wait, the best first: few events share a process.
 WAITING_FIELDS = ("process.entity_id", "process.parent.entity_id", "host.id")
+
+_IN_EVERY_EVENT = (
+    "event.action", "event.category", "event.dataset", "event.kind", "event.module",
+    "event.outcome", "event.provider", "event.type", "data_stream.dataset", "host.os.family",
+    "host.os.type",
+)  # fmt: skip
+_NOBODYS_VALUES = (None, "", "a value that nobody names", 7, 40_961, 1.5, True, False)
 
 
 class Condition(Protocol):
@@ -62,6 +69,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Opener:
+    """The stage of a rule that the others wait for."""
+
+    step: Step
+    place: int  # among its join keys, of the value by which they wait
+    before: int | None  # ns before it and behind it in which they may lie; None: any time
+    behind: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be done with an event that may fill the steps of one mask."""
 
@@ -77,9 +94,9 @@ class StepIndex:
     """
 
     def __init__(self, rules: Iterable[ExceptedRule], *, waiting: bool = False) -> None:
-        """``waiting``: whether later stages of sequences wait for the first one."""
+        """``waiting``: whether the stages of a sequence wait for one of them."""
         self.steps: list[Step] = []  # by bit; a step with alternatives is there several times
-        self.first: dict[str, Step] = {}  # the first stage of the rules whose later ones wait
+        self.openers: dict[str, Opener] = {}  # of the rules whose other stages wait
         self.waiting: dict[str, int] = {}  # mask of the waiting steps of a rule
         self._fields: dict[str, int] = {}  # mask of the steps that wait by a field
         self._waits = waiting
@@ -89,6 +106,9 @@ class StepIndex:
         for rule, exceptions in rules:
             self._add(rule, tuple(exceptions))
         self.every = (1 << len(self.steps)) - 1
+        # Steps that wait for one process among all: hardly any is ever woken, so that it is enough
+        # to know roughly which events may fill them. By host whole days of events may be.
+        self.rough = sum(steps for field, steps in self._fields.items() if field != "host.id")
         demands = self._demands()
         self.fields = tuple(demands)  # every field that a step demands something of
         self.demands = tuple(demands.values())
@@ -97,17 +117,23 @@ class StepIndex:
         self, rule: RuleLike, exceptions: tuple[tuple[str, Callable[[Doc], bool]], ...]
     ) -> None:
         stages = list(enumerate(rule.query.stages))
-        place = waiting_key(rule.query) if self._waits else None
         if rule.query.until is not None:
             stages.append((UNTIL, rule.query.until))
-        for number, stage in stages:
-            condition = compile_stage(stage, category_field=rule.event_category_field)
+        conditions = [
+            compile_stage(stage, category_field=rule.event_category_field) for _, stage in stages
+        ]
+        trees = [
+            _with_category(one.tree, one.categories, rule.event_category_field)
+            for one in conditions
+        ]
+        opening = _opening(rule, trees) if self._waits else None
+        for (number, stage), condition, tree in zip(stages, conditions, trees, strict=True):
             join = tuple((key.name, key.optional) for key in stage.keys)
-            waits_by = stage.keys[place].name if place is not None and number else ""
+            waits = opening is not None and number != opening[0]
+            waits_by = stage.keys[opening[1]].name if opening is not None and waits else ""
             step = Step(rule.rule_id, number, condition, join, exceptions, waits_by)
-            if place is not None and not number:
-                self.first[rule.rule_id] = step
-            tree = _with_category(condition.tree, condition.categories, rule.event_category_field)
+            if opening is not None and not waits:
+                self.openers[rule.rule_id] = Opener(step, *_reach(rule.query, *opening))
             for branch in branches(tree):
                 if waits_by:
                     bit = 1 << len(self.steps)
@@ -148,22 +174,57 @@ class StepIndex:
         return known
 
 
-def waiting_key(query: Any) -> int | None:
-    """The place among its join keys by which a sequence's later stages can wait for the first.
+def _opening(rule: RuleLike, trees: Sequence[Tree]) -> tuple[int, int] | None:
+    """The stage that a sequence's others can wait for, and the place among its join keys by which
+    they do; ``trees``: the conditions of all stages.
 
-    None where they can not: a match must have an event of the first stage, and each later stage a
-    key that is never missing, of a field whose values are kept with the blocks.
+    None where they can not: a match must have an event of that stage, and each other stage a key
+    that is never missing, of a field whose values are kept with the blocks. It is the first stage,
+    or where that is as broad as "any process start" and the time is limited, a narrow later one.
     """
-    if query.kind != "sequence" or query.stages[0].missing or len(query.stages) < 2:
+    query = rule.query
+    if query.kind != "sequence" or len(query.stages) < 2:
         return None
-    stages = [stage for stage in (*query.stages, query.until) if stage is not None]
+    fit = [at for at, stage in enumerate(query.stages) if not stage.missing]
+    if query.maxspan is not None:
+        fit.sort(key=lambda at: not _is_narrow(trees[at], rule.event_category_field))
+    for at in fit if query.maxspan is not None else [at for at in fit if not at]:
+        place = _place(query, at)
+        if place is not None:
+            return at, place
+    return None
+
+
+def _place(query: Any, opening: int) -> int | None:
+    others = [stage for at, stage in enumerate(query.stages) if at != opening]
+    if query.until is not None:
+        others.append(query.until)
     places: list[tuple[int, int]] = []
-    for place in range(len(stages[0].keys)):
-        keys = [stage.keys[place] for stage in stages]
-        names = {key.name for key in keys[1:]}
-        if names <= set(WAITING_FIELDS) and not any(key.optional for key in keys):
+    for place in range(len(query.stages[opening].keys)):
+        names = {stage.keys[place].name for stage in others}
+        optional = any(stage.keys[place].optional for stage in (*others, query.stages[opening]))
+        if names <= set(WAITING_FIELDS) and not optional:
             places.append((max(map(WAITING_FIELDS.index, names)), place))
     return min(places)[1] if places else None
+
+
+def _reach(query: Any, opening: int, place: int) -> tuple[int, int | None, int | None]:
+    first, last = opening == 0, opening == len(query.stages) - 1 and query.until is None
+    return place, 0 if first else query.maxspan, 0 if last else query.maxspan
+
+
+def _is_narrow(tree: Tree, category_field: str) -> bool:
+    """Whether few events fulfil a condition: each alternative asks something particular of a field
+    that is not in every event. What is particular is not what values that nobody names are."""
+    common = {category_field, *_IN_EVERY_EVENT}
+    return all(
+        any(
+            not any(map(runner(demand), _NOBODYS_VALUES))
+            for field, demand in demands_of(branch).items()
+            if field not in common
+        )
+        for branch in branches(tree)
+    )
 
 
 def _with_category(tree: Tree, categories: frozenset[str] | None, field: str) -> Tree:

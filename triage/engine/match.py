@@ -15,7 +15,7 @@ import orjson
 from triage.engine import front
 from triage.engine.contacts import Contact, Meetings, Resolved
 from triage.engine.gates import Gate, key_of
-from triage.engine.index import WAITING_FIELDS, ExceptedRule, Step, StepIndex
+from triage.engine.index import UNTIL, WAITING_FIELDS, ExceptedRule, Step, StepIndex
 from triage.engine.process import ProcessChange, host_of, process_change
 from triage.engine.sieve import Demands, Sieve
 from triage.eql.access import Reader, reader
@@ -189,7 +189,7 @@ class Matcher:
     ) -> None:
         """``processes``: whether to gather processes and contacts, which only a case needs.
         ``optimise``: False tries every step on every event, for tests to compare with.
-        ``waiting``: leave later stages of sequences to triage.engine.waiting, where they can wait.
+        ``waiting``: leave stages of sequences to triage.engine.waiting, where they can wait.
         """
         self.index = index = StepIndex(rules, waiting=waiting)
         self.processes = processes
@@ -275,9 +275,9 @@ class Matcher:
     def awake(
         self, block: Block, number: int, steps: int
     ) -> tuple[Sequence[Hit], Sequence[Suppression]]:
-        """The hits of a record whose later stages (a mask) need wait no longer.
+        """The hits of a record whose stages (a mask) need wait no longer.
 
-        A hit that fills the first stage too takes the place of the one that was told before.
+        A hit that fills the opening stage too takes the place of the one that was told before.
         """
         record, position = block.records[number], block.positions[number]
         try:
@@ -292,10 +292,10 @@ class Matcher:
         self._try(doc, stored, self.index.of(steps), run)
         hits: list[Hit] = []
         for hit in run.hits:
-            first = self.index.first[hit.rule_id]
+            first = self.index.openers[hit.rule_id].step
             excepted = any(test(doc) for _, test in first.exceptions)
             if not excepted and first.condition.matches(doc) and hit.key in _keys(first, doc):
-                hit = hit._replace(stages=(0, *hit.stages))
+                hit = hit._replace(stages=tuple(sorted((first.stage, *hit.stages), key=_in_order)))
             hits.append(hit)
         return hits, run.suppressed
 
@@ -360,7 +360,7 @@ class Matcher:
                 asked.append(demands)
             else:
                 every &= Gate(demands, every).mask(None, None, every)[0]
-        return Sieve(asked, list(readers.values()), every, together)
+        return Sieve(asked, list(readers.values()), every, together, index.rough)
 
 
 def _concern(readers: Mapping[str, Reader]) -> Callable[[Any], bool]:
@@ -378,6 +378,10 @@ def _concern(readers: Mapping[str, Reader]) -> Callable[[Any], bool]:
 def _within(keys: Container[str], readers: Mapping[str, Reader]) -> dict[str, Reader]:
     """The readers of the fields below some outermost keys."""
     return {name: read for name, read in readers.items() if name.partition(".")[0] in keys}
+
+
+def _in_order(stage: int) -> tuple[bool, int]:
+    return stage == UNTIL, stage
 
 
 def _keys(step: Step, doc: Doc) -> list[str]:

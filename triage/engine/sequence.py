@@ -367,8 +367,8 @@ class Sequencer:
             self._open_by_rule[hit.rule_id] += sign
 
     def is_open(self, rule_id: str, key: str) -> bool:
-        """Whether a join key of a rule has begun."""
-        return (rule_id, key) in self._tracks
+        """Whether hits of a join key of a rule are kept."""
+        return (rule_id, key) in self._tracks or (rule_id, key) in self._unbegun
 
     def open(self) -> Iterator[Hit]:
         """All hits kept, by key: the whole state."""

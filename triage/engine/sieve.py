@@ -67,9 +67,11 @@ class Sieve:
         readers: Sequence[Callable[[Any], Any]],
         every: int,
         together: front.Together | None = None,
+        rough: int = 0,
     ) -> None:
         """``demands`` and ``readers``: for each field what is demanded, and how it is read;
-        ``together``: makes what reads some of the fields at once, by their places."""
+        ``together``: makes what reads some of the fields at once, by their places; ``rough``: the
+        steps for whose sake nothing is asked."""
         self._demands = demands
         self._together = together
         self._learning = 0 if together is None else _LEARN
@@ -79,6 +81,7 @@ class Sieve:
         self._front: frozenset[int] = frozenset()  # the fields that are read together
         self._read: Callable[[Any], Any] | None = None
         self._known: dict[Any, _Node] = {}  # by the values of those fields
+        self._exact = every & ~rough
         self._covers = [_cover(one) for one in demands]
         # A field with ever new values is not worth asking for what only excludes some of them.
         self._picks = [_cover([pair for pair in one if not only_excludes(pair[0])])
@@ -184,11 +187,11 @@ class Sieve:
         if depth == _FAMILY_DEPTH and len(self._families) < _MOST_FAMILIES:
             family = self._families.setdefault(mask, _Family(mask))
         node = self._nodes[mask, asked] = _Node(mask, asked, depth, family)
-        if mask:
+        if exact := mask & self._exact:
             left = [
-                (at in self._front, at not in self._last, (cover & mask).bit_count(), -at)
+                (at in self._front, at not in self._last, (cover & exact).bit_count(), -at)
                 for at, cover in enumerate(self._asking)
-                if cover & mask and not asked >> at & 1
+                if cover & exact and not asked >> at & 1
             ]
             best = max(left, default=None)
             if best is not None and best[1]:
@@ -203,7 +206,7 @@ class Sieve:
             if len(self._tails) >= _MOST_TAILS:
                 self._tails.clear()
             asked = [(self._demands[at], self._readers[at]) for at in fields]
-            tail = self._tails[mask, tuple(fields)] = Tail(mask, asked)
+            tail = self._tails[mask, tuple(fields)] = Tail(mask, asked, self._exact)
         return tail
 
     def _gate(self, family: _Family, at: int) -> Gate:

@@ -12,12 +12,13 @@ from typing import Any
 
 import re2
 
-from triage.engine.gates import needs_of, only_excludes, runner
+from triage.engine.gates import all_needs_of, only_excludes, runner
 from triage.eql.tree import Tree
 from triage.eql.values import fold, text_of
 from triage.fields import Doc
 
 _MOST_KNOWN = 512  # outcomes of the search that are remembered
+_MOST_VALUES = 2_000  # of a tested field
 _MAX_MEMORY = 2 << 20  # bytes a search may take
 
 # What is demanded of a field, with the mask of the steps that do; and how the field is read.
@@ -25,28 +26,66 @@ Asked = tuple[Sequence[tuple[Tree, int]], Callable[[Doc], Any]]
 Search = Callable[[bytes], list[int] | None]
 
 
-class Tail:
-    """The steps of ``mask`` that a document's values of some fields leave."""
+class _Tested:
+    """A field whose values are tested one by one, for what no search tells."""
 
-    def __init__(self, mask: int, fields: Iterable[Asked]) -> None:
+    __slots__ = ("_known", "_tests", "read", "steps")
+
+    def __init__(self, read: Callable[[Doc], Any]) -> None:
+        self.read = read
+        self.steps = 0
+        self._tests: list[tuple[Callable[[Any], bool], int]] = []
+        self._known: dict[str, int] = {}  # what is left, by value: images come again and again
+
+    def add(self, test: Callable[[Any], bool], steps: int) -> None:
+        self._tests.append((test, steps))
+        self.steps |= steps
+
+    def left(self, value: Any) -> int:
+        """The steps that a value leaves, of all there are."""
+        if value.__class__ is not str:
+            return self._left(value)
+        known = self._known.get(value)
+        if known is None:
+            if len(self._known) >= _MOST_VALUES:
+                self._known.clear()
+            known = self._known[value] = self._left(value)
+        return known
+
+    def _left(self, value: Any) -> int:
+        left = -1
+        for test, steps in self._tests:
+            if not test(value):
+                left &= ~steps
+        return left
+
+
+class Tail:
+    """The steps of ``mask`` that a document's values of some fields leave; only those of ``exact``
+    are asked about."""
+
+    def __init__(self, mask: int, fields: Iterable[Asked], exact: int = -1) -> None:
         self._mask = mask
+        mask &= exact
         needs: dict[frozenset[str], int] = {}  # texts of which one must occur: steps that say so
         self._reads: list[Callable[[Doc], Any]] = []
-        self._tests: list[tuple[Callable[[Doc], Any], Callable[[Any], bool], int]] = []
+        self._tested: list[_Tested] = []
         for demands, read in fields:
             searched = False
+            tested = _Tested(read)
             for tree, steps in demands:
                 if not steps & mask:
                     continue
-                texts = needs_of(tree, shortest=1)
-                if texts is not None:
-                    key = frozenset(text for _, text in texts)
-                    needs[key] = needs.get(key, 0) | steps & mask
+                found = all_needs_of(tree)
+                for texts in found:
+                    needs[texts] = needs.get(texts, 0) | steps & mask
                     searched = True
-                elif not only_excludes(tree):
-                    self._tests.append((read, runner(tree), steps & mask))
+                if not found and not only_excludes(tree):
+                    tested.add(runner(tree), steps & mask)
             if searched:
                 self._reads.append(read)
+            if tested.steps:
+                self._tested.append(tested)
         texts_of = sorted(set().union(*needs))
         number = {text: at for at, text in enumerate(texts_of)}
         self._needs = [({number[text] for text in texts}, steps) for texts, steps in needs.items()]
@@ -68,9 +107,9 @@ class Tail:
             found = tuple(self._search(joined.encode("utf-8", "replace")) or ())
             known = self._known.get(found)
             mask = self._left(found) if known is None else known
-        for read, test, steps in self._tests:
-            if mask & steps and not test(read(doc)):
-                mask &= ~steps
+        for one in self._tested:
+            if mask & one.steps:
+                mask &= one.left(one.read(doc))
         return mask
 
     def _left(self, found: tuple[int, ...]) -> int:

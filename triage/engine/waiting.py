@@ -1,11 +1,12 @@
-"""Waiting: later stages of sequences are tried once a first one is open for their key.
+"""Waiting: the stages of a sequence are tried once one of them, the opening one, has come.
 
-Later stages are often as broad as "any process start", so that their hits outnumber all others by
-far, and nearly all of them are the rest of nothing. So a block tells only which of its records may
-fill some, by the value of their join key. When a first stage comes with that value, those within
-its window are tried: at once in its own block and in those that follow, and in blocks read before
-as well, which are read again for it. Every block ever read is remembered by its place, its time
-range and 32 bits of each value, so that a first stage may come as late as it wants.
+Most stages are as broad as "any process start", so that their hits outnumber all others by far,
+and nearly all of them are the rest of nothing. So a block tells only which of its records may fill
+some, by the value of their join key. When an opening stage (``index.Opener``) comes with that
+value, those within its reach are tried: at once in its own block and in those that follow, and in
+blocks read before as well, which are read again for it. Every block ever read is remembered by its
+place, its time range and 32 bits of each value, so that an opening stage may come as late as it
+wants.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from triage.engine.blocks import BlockPlace, KnownBlock, KnownBlocks, hash_of
-from triage.engine.index import RuleLike, waiting_key
+from triage.engine.index import Opener
 from triage.engine.match import BlockResult, Hit, Matcher, Pending, Suppression
 from triage.sources import Block
 
@@ -34,7 +35,7 @@ Reread = Callable[[BlockPlace], Block | None]
 
 
 class _Window:
-    """When the later stages of a rule may follow for one value."""
+    """When the other stages of a rule may happen for one value."""
 
     __slots__ = ("_highs", "_lows", "keys")
 
@@ -79,20 +80,12 @@ class _Fresh(NamedTuple):
     size: int  # bytes of its records
 
 
-class _Opener(NamedTuple):
-    """How a rule's first stage opens a window."""
-
-    place: int  # of the value in the join key
-    span: int | None  # ns
-
-
 class Waiting:
     """What waits, and what it waits for."""
 
     def __init__(self, reread: Reread, *, most_fresh: int = MOST_FRESH) -> None:
         self._reread = reread
         self._most_fresh = most_fresh
-        self._openers: dict[str, _Opener] = {}
         self._open: dict[Any, dict[str, _Window]] = {}  # by value and rule
         self._blocks = KnownBlocks()
         # What was read last is looked through as it is, and joined with what lies before it once
@@ -101,19 +94,14 @@ class Waiting:
         self._fresh_bytes = 0
         self._again: OrderedDict[BlockPlace, tuple[Block, Pending]] = OrderedDict()
 
-    def use(self, matcher: Matcher, rules: Iterable[RuleLike]) -> None:
-        """Work with these rules; ``matcher`` lets their later stages wait."""
+    def use(self, matcher: Matcher) -> None:
+        """Work with the rules of a matcher, which lets their stages wait."""
         self._matcher = matcher
         self._settle(0, 0)
         self._again.clear()  # their masks are those of other rules
-        self._openers = {}
-        for rule in rules:
-            place = waiting_key(rule.query)
-            if place is not None:
-                self._openers[rule.rule_id] = _Opener(place, rule.query.maxspan)
 
     def restore(self, blocks: Iterable[KnownBlock], hits: Iterable[Hit]) -> None:
-        """Take up the blocks of earlier runs, and the first stages that were open."""
+        """Take up the blocks of earlier runs, and the opening stages that were kept."""
         for block in blocks:
             self._blocks.add(block)
         for hit in hits:
@@ -121,7 +109,7 @@ class Waiting:
                 pass
 
     def advance(self, block: Block, result: BlockResult) -> BlockResult:
-        """The result of a block with what its first stages wake, in it and before it."""
+        """The result of a block with what its opening stages wake, in it and before it."""
         wake: dict[BlockPlace, dict[int, int]] = {}  # number of the record: mask of the steps
         place = place_of(block)
         for hit in result.hits:
@@ -144,8 +132,8 @@ class Waiting:
                 suppressed.extend(kept_away)
         if not hits and not suppressed:
             return result
-        # Hits that were told before they were found to fill later stages too.
-        whole = {_name(hit) for hit in hits if 0 in hit.stages}
+        # Hits that were told before they were found to fill other stages too.
+        whole = {_name(hit) for hit in hits if self._opener_of(hit) is not None}
         told = [hit for hit in result.hits if not whole or _name(hit) not in whole]
         return replace(
             result,
@@ -168,11 +156,11 @@ class Waiting:
         return known
 
     def forget(self, evicted: Iterable[Hit], is_open: Callable[[str, str], bool]) -> None:
-        """Let go of what waited for first stages of which none is kept any more; ``is_open``
+        """Let go of what waited for opening stages of which none is kept any more; ``is_open``
         tells of a rule's join key whether some are."""
         for hit in evicted:
-            opener = self._openers.get(hit.rule_id)
-            if opener is None or 0 not in hit.stages or is_open(hit.rule_id, hit.key):
+            opener = self._opener_of(hit)
+            if opener is None or is_open(hit.rule_id, hit.key):
                 continue
             value = orjson.loads(hit.key)[opener.place]
             windows = self._open.get(value, {})
@@ -187,21 +175,27 @@ class Waiting:
 
     # --------------------------------------------------------------------------------------------
 
+    def _opener_of(self, hit: Hit) -> Opener | None:
+        """What a hit opens its rule with; None of one that does not."""
+        opener = self._matcher.index.openers.get(hit.rule_id)
+        return opener if opener is not None and opener.step.stage in hit.stages else None
+
     def _opened(self, hit: Hit) -> Iterator[tuple[Any, str, int, int]]:
-        """(value, rule, from, to): the time that a first stage opens and that was not open yet,
+        """(value, rule, from, to): the time that an opening stage opens and that was not open yet,
         with whatever lies between it and what was: one window stands for all of a value's."""
-        opener = self._openers.get(hit.rule_id)
+        opener = self._opener_of(hit)
         time = hit.event.order[0]
-        if opener is None or 0 not in hit.stages or not time:
+        if opener is None or not time:
             return
         value = orjson.loads(hit.key)[opener.place]
-        high = _FOR_EVER if opener.span is None else time + opener.span
+        low = -_FOR_EVER if opener.before is None else time - opener.before
+        high = _FOR_EVER if opener.behind is None else time + opener.behind
         windows = self._open.setdefault(value, {})
         window = windows.get(hit.rule_id)
         if window is None:
             window = windows[hit.rule_id] = _Window()
         window.keys.add(hit.key)
-        for span in window.open(time, high):
+        for span in window.open(low, high):
             yield value, hit.rule_id, *span
 
     def _here(self, result: BlockResult, wake: dict[int, int]) -> None:
@@ -222,7 +216,7 @@ class Waiting:
         span: tuple[int, int],
         wake: dict[BlockPlace, dict[int, int]],
     ) -> None:
-        """Wake the records of an earlier block that a first stage has come late for."""
+        """Wake the records of an earlier block that an opening stage has come for."""
         mask = self._matcher.index.waiting.get(rule_id, 0)
         for at, time, steps in self._waiting_in(place).of(value):
             if steps & mask and span[0] <= time <= span[1]:

@@ -94,7 +94,7 @@ class Engine:
         self._excepted = self.book.excepted()
         self._matcher = self.book.matcher(self._excepted, processes=self._keeps)
         self._waiting = Waiting(self._read_again)
-        self._waiting.use(self._matcher, self.book.rules.values())
+        self._waiting.use(self._matcher)
         self._sequencer = Sequencer(self.book.rules.values())
         try:
             self._say_rules()
@@ -121,7 +121,7 @@ class Engine:
             return False
         known, self._excepted = self._excepted, self.book.excepted()
         self._matcher = self.book.matcher(self._excepted, processes=self._keeps)
-        self._waiting.use(self._matcher, self.book.rules.values())
+        self._waiting.use(self._matcher)
         after = {id_: rule.fingerprint for id_, rule in self.book.rules.items()}
         self._sequencer.update(
             self.book.rules.values(),

@@ -29,6 +29,7 @@ _DOTTED = rb'\.[\w@-]*"\s*:'  # a key that is not a plain one
 _UNNAMEABLE = re.compile(r'[\x00-\x1f"\\]')
 _WHERE_MISSING = frozenset({("EventID",), ("data_stream",)})  # where null is not the same
 _MOST_CHANNELS = 1_000  # remembered
+_TEXT_OR_NONE = (str, type(None))
 
 
 _Path = tuple[str, ...]
@@ -173,7 +174,7 @@ class Glance:
 
     def _channel(self, provider: Any, channel: Any) -> Channel | None:
         known = channel_of(text(provider), text(channel))
-        if provider.__class__ is str and channel.__class__ is str:
+        if provider.__class__ in _TEXT_OR_NONE and channel.__class__ in _TEXT_OR_NONE:
             if len(self._known) >= _MOST_CHANNELS:
                 self._known.clear()
             self._known[provider, channel] = known
@@ -259,6 +260,8 @@ def _plain(value: Any) -> Any:
     """As ``lookup`` gives the value at the end of a path, its numbers as ``ndjson.loads``."""
     if value.__class__ is int:
         return value if fits(value) else str(value)
+    if value.__class__ is list and len(value) > 1 and all(one.__class__ is str for one in value):
+        return value
     found = lookup({"": value}, "")
     return [_plain(one) for one in found] if found.__class__ is list else found
 
