@@ -37,9 +37,12 @@ class Contribution:
     tactics: tuple[str, ...]  # ATT&CK ids that the rule names
 
 
-def contributions(doc: Doc, host: str, user: str, risk_score: float) -> tuple[Contribution, ...]:
+def contributions(
+    doc: Doc, host: str, user: str, risk_score: float, threat: str | None = None
+) -> tuple[Contribution, ...]:
     """What an alert adds to whom: to the risk objects that its rule names, each with the score it
-    gives, else to the alert's host and user, with the alert's own score."""
+    gives, else to the alert's host and user, with the alert's own score. ``threat``: the ids of its
+    tactics and techniques, where they are known already."""
     given = tables(doc.get("triage.risk.objects"))
     if "triage.risk.objects" in doc:
         named = [
@@ -52,8 +55,9 @@ def contributions(doc: Doc, host: str, user: str, risk_score: float) -> tuple[Co
         ]
     else:
         named = [(HOST, host, risk_score), (USER, user, risk_score)]
-    threat = tables(doc.get("kibana.alert.rule.threat"))
-    tactics = tuple(one for one in attack.ids(threat).split() if one.startswith("TA"))
+    if threat is None:
+        threat = attack.ids(tables(doc.get("kibana.alert.rule.threat")))
+    tactics = tuple(one for one in threat.split() if one.startswith("TA"))
     found: dict[tuple[str, str], Contribution] = {}
     for kind, name, score in named:
         if not isinstance(score, int | float) or score <= 0 or not name:

@@ -53,7 +53,9 @@ class AlertTable:
                 continue
             alert = build(match, rule, self._clock())
             self.insert(alert, late=block is not None and _is_late(match, block))
-            scores = contributions(alert.doc, alert.host, alert.user, alert.risk_score)
+            scores = contributions(
+                alert.doc, alert.host, alert.user, alert.risk_score, alert.threat
+            )
             risk.add(self._db, alert.id, alert.rule_id, alert.time, scores)
             for stage, event in enumerate(match.events):
                 store_event(self._db, event)
@@ -151,4 +153,6 @@ def _is_late(match: Match, block: Block) -> bool:
         return True
     # A log of that name may have been rotated since: its events lay at the same places.
     record = block.records[block.positions.index(position)]
+    if last.record == record:
+        return False
     return StoredEvent.of_record(block.format, record, last.order, last.host).id != last.id

@@ -24,7 +24,7 @@ from triage.event import Event, Order, identity, order_of
 from triage.fields import Doc
 from triage.sources import Block, RecordError, decode
 from triage.sources.block import EXCERPT_BYTES
-from triage.sources.glance import Glance, Look
+from triage.sources.glance import Glance
 
 _MOST_SIEVES = 32
 _WAITING = {name: reader(name) for name in WAITING_FIELDS}
@@ -38,14 +38,15 @@ class StoredEvent:
     its id and its body are worked out when they are asked for.
     """
 
-    __slots__ = ("_body", "_id", "_raw", "host", "order")
+    __slots__ = ("_body", "_format", "_id", "host", "order", "record")
 
     def __init__(self, id: str, order: tuple[int, int, str, int], host: str, body: bytes) -> None:
         self.order = order
         self.host = host
         self._id = id
         self._body = body
-        self._raw: tuple[str, bytes] | None = None
+        self.record: bytes | None = None  # what it was made of, where that is known
+        self._format = ""  # of the record while it is not decoded yet
 
     @classmethod
     def of_record(
@@ -53,38 +54,38 @@ class StoredEvent:
     ) -> StoredEvent:
         """The event of a record that decodes to one."""
         event = cls("", order, host, b"")
-        event._raw = format, record
+        event.record, event._format = record, format
         return event
 
     @property
     def id(self) -> str:
         """As :func:`triage.event.identity` has it."""
-        if self._raw is not None:
-            self._decode(*self._raw)
+        if self._format:
+            self._decode()
         return self._id
 
     @property
     def body(self) -> bytes:
         """The document as JSON."""
-        if self._raw is not None:
-            self._decode(*self._raw)
+        if self._format:
+            self._decode()
         return self._body
 
     @property
     def size(self) -> int:
         """About the bytes it takes."""
-        return len(self._body) if self._raw is None else len(self._raw[1])
+        return len(self._body) + (len(self.record) if self.record is not None else 0)
 
     def event(self) -> Event:
         """The event again, its document decoded."""
         return Event(self.id, self.order, orjson.loads(self.body))
 
-    def _decode(self, format: str, record: bytes) -> None:
-        doc = decode(format, record) or {}
+    def _decode(self) -> None:
+        doc = decode(self._format, self.record or b"") or {}
         self._id = identity(doc)
         # A copy: orjson's own keeps the room it was written in, three times what it needs.
         self._body = bytes(memoryview(orjson.dumps(doc, default=str)))
-        self._raw = None
+        self._format = ""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StoredEvent):
@@ -203,12 +204,12 @@ class Matcher:
         )
         self._seen = dict(zip(self._glance.names, self._glance.readers, strict=False))
         self._seen_sieves: dict[Any, Sieve] = {}  # by shape
+        self._joins: dict[tuple[str, ...], front.Reader] = {}
 
     def __call__(self, block: Block) -> BlockResult:
         run = _Run(block)
-        look = self._glance.of(block) if self._optimise else None
-        if look is not None:
-            self._at_a_glance(block, look, run)
+        if self._optimise and self._glance.takes(block):
+            self._at_a_glance(block, run)
         else:
             for number in range(len(block.records)):
                 self._whole(block, number, run)
@@ -244,16 +245,11 @@ class Matcher:
             values = [_WAITING[name](doc) for name in todo.fields]
             run.pending.add(number, order[0], todo.waiting, values)
 
-    def _at_a_glance(self, block: Block, look: Look, run: _Run) -> None:
+    def _at_a_glance(self, block: Block, run: _Run) -> None:
         """A block's records, of which most need not be decoded."""
-        glance, plan, sieves, source = (
-            self._glance,
-            self.index.plan,
-            self._seen_sieves,
-            block.source,
-        )
-        order_of, shape_of, readers = glance.order_of, glance.shape, self._seen
-        concerns = _concern(readers) if self.processes else lambda seen: False
+        glance, plan, sieves, joins = self._glance, self.index.plan, self._seen_sieves, self._joins
+        look, time_of, shape_of = glance.look, glance.time_of, glance.shape
+        concerns = _concern(self._seen) if self.processes else lambda _: False
         for number, record in enumerate(block.records):
             seen = look(record)
             if seen is None:
@@ -266,11 +262,17 @@ class Matcher:
             if todo.steps or concerns(seen):
                 self._whole(block, number, run, alive)
                 continue
-            order = order_of(seen, source, block.positions[number])
-            run.note(seen.host.name, order[0] if order else None)  # type: ignore[union-attr] # seen
-            if todo.fields and order:
-                values = [readers[name](seen) for name in todo.fields]
-                run.pending.add(number, order[0], todo.waiting, values)
+            time = time_of(seen)
+            run.note(seen.host.name, time)
+            if todo.fields and time is not None:
+                read = joins.get(todo.fields) or self._join(todo.fields)
+                run.pending.add(number, time, todo.waiting, read(seen))
+
+    def _join(self, fields: tuple[str, ...]) -> front.Reader:
+        """What reads the values by which records wait."""
+        places = [self._glance.names.index(name) for name in fields]
+        read = self._joins[fields] = self._glance.together(places, lambda value: value)
+        return read
 
     def awake(
         self, block: Block, number: int, steps: int

@@ -3,6 +3,9 @@
 Most records are no part of anything, and telling that takes a few of their fields. A glance gives
 those as ``ndjson.decode`` would. Where a record is written in a way for which that is not certain,
 or is no document of ECS yet, there is none, and the record has to be decoded whole.
+
+What nobody asks for is not judged: a number that no float holds there, or objects nested deeper
+than we decode, are no reject.
 """
 
 from __future__ import annotations
@@ -16,18 +19,18 @@ import re2
 from msgspec import UNSET, Struct, UnsetType
 
 from triage import times
-from triage.event import Order, fits, tiebreaker
+from triage.event import fits
 from triage.fields import lookup
 from triage.sources import one_form
 from triage.sources.block import Block
 from triage.sources.channels import SYSMON, Channel, channel_of
-from triage.sources.ndjson import MAX_DEPTH
 from triage.sources.winevent import text
 
 _FORMATS = frozenset({"ecs", "json"})  # those that hold documents of ECS
 _DOTTED = rb'\.[\w@-]*"\s*:'  # a key that is not a plain one
 _UNNAMEABLE = re.compile(r'[\x00-\x1f"\\]')
 _WHERE_MISSING = frozenset({("EventID",), ("data_stream",)})  # where null is not the same
+_NEEDED = frozenset({("@timestamp",), ("event",), ("host",), ("host", "name")})
 _MOST_CHANNELS = 1_000  # remembered
 _TEXT_OR_NONE = (str, type(None))
 
@@ -41,15 +44,14 @@ Reader = Callable[[Any], Any]
 class _Event(Struct):
     category: Any = None
     created: Any = None
-    sequence: Any = None
 
 
 class _Os(Struct):
     type: Any = None
 
 
-class _Host(Struct):
-    name: Any = None
+class _Host(Struct, kw_only=True):
+    name: str
     id: Any = None
     os: _Os | None = None
 
@@ -58,7 +60,6 @@ class _Winlog(Struct):
     provider_name: Any = None
     channel: Any = None
     time_created: Any = None
-    record_id: Any = None
 
 
 class _Process(Struct):
@@ -71,13 +72,13 @@ class _Stream(Struct):
     namespace: Any = None
 
 
-class Seen(Struct):
+class Seen(Struct, kw_only=True):
     """What was seen of a record."""
 
-    timestamp: Any = msgspec.field(default=None, name="@timestamp")
+    timestamp: str = msgspec.field(name="@timestamp")
     EventID: Any = UNSET
-    event: _Event | None = None
-    host: _Host | None = None
+    event: _Event
+    host: _Host
     winlog: _Winlog | None = None
     process: _Process | None = None
     data_stream: _Stream | UnsetType | None = UNSET
@@ -94,9 +95,6 @@ _OWN: dict[_Path, type[Struct]] = {
 }
 
 
-Look = Callable[[bytes], Seen | None]
-
-
 class Glance:
     """Reads some fields of JSON records."""
 
@@ -109,7 +107,7 @@ class Glance:
         self._able = not any(_UNNAMEABLE.search(name) for name in names)
         read = {tuple(name.split(".")) for name in names} if self._able else set()
         made = self._type((), {path[:end] for path in read for end in range(1, len(path) + 1)})
-        self._decode = msgspec.json.Decoder(made).decode
+        self._decode: Any = msgspec.json.Decoder(made).decode
         self._dotted = re2.compile(_DOTTED).search
         self._known: dict[tuple[Any, Any], Channel | None] = {}
         stream = self._types["data_stream",]
@@ -120,57 +118,49 @@ class Glance:
         # Of which outermost keys it has a value; an object is of another type than a value.
         self.shape = _written([], f"({' '.join(f'seen.{one}.__class__,' for one in outermost)})")
 
-    def of(self, block: Block) -> Look | None:
-        """What gives a record of a block at a glance, or None where it has to be decoded whole;
-        None where that goes for all of its records."""
+    def takes(self, block: Block) -> bool:
+        """Whether records of a block can be looked at; else all have to be decoded whole."""
         if block.format not in _FORMATS or not self._able:
-            return None
+            return False
         records = b"\n".join(block.records)
-        try:
-            records.decode()  # what is skipped is not looked at
-        except UnicodeDecodeError:
-            return None
-        return None if self._dotted(records) else self._look
+        if not records.isascii():
+            try:
+                records.decode()  # what is skipped is not looked at
+            except UnicodeDecodeError:
+                return False
+        return not self._dotted(records)
 
-    def keys_of(self, shape: Any) -> set[str]:
-        """The outermost keys that records of a shape have a value of."""
-        found = zip(self._outermost, shape, strict=True)
-        return {key for key, kind in found if kind not in (type(None), UnsetType)}
-
-    def _look(self, record: bytes) -> Seen | None:
-        if record.count(b"{") + record.count(b"[") > MAX_DEPTH:
-            return None
+    def look(self, record: bytes) -> Seen | None:
+        """A record of such a block; None where it has to be decoded whole."""
         try:
-            seen: Any = self._decode(record)
+            seen: Seen = self._decode(record)
         except (msgspec.DecodeError, RecursionError):
             return None
-        host, winlog = seen.host, seen.winlog
-        if seen.event is None or seen.timestamp is None or host is None:
-            return None
-        if host.name.__class__ is not str:
-            return None
-        unnamed = seen.data_stream is UNSET
+        winlog, unnamed = seen.winlog, seen.data_stream is UNSET
         if unnamed:
             seen.data_stream = None
         if winlog is None:
             return seen if seen.EventID is UNSET else None
-        os = host.os
-        if host.id is None or os is None or os.type is None:
+        host = seen.host
+        if host.id is None or host.os is None or host.os.type is None:
             return None
+        # From here on as channels.complete has it.
         try:
             known = self._known[winlog.provider_name, winlog.channel]
         except (KeyError, TypeError):
             known = self._channel(winlog.provider_name, winlog.channel)
         if known is SYSMON:
-            if seen.process is None:
-                return None
             if unnamed:
                 seen.data_stream = self._sysmon
-        elif known is not None and _plain(seen.event.category) is None:
-            return None
-        else:
-            seen.event.created = winlog.time_created or seen.timestamp
-        return seen  # type: ignore[no-any-return]
+            return seen if seen.process is not None else None
+        seen.event.created = winlog.time_created or seen.timestamp
+        mapped = known is None or _plain(seen.event.category) is not None
+        return seen if mapped else None
+
+    def keys_of(self, shape: Any) -> set[str]:
+        """The outermost keys that records of a shape have a value of."""
+        found = zip(self._outermost, shape, strict=True)
+        return {key for key, kind in found if kind not in (type(None), UnsetType)}
 
     def _channel(self, provider: Any, channel: Any) -> Channel | None:
         known = channel_of(text(provider), text(channel))
@@ -180,18 +170,14 @@ class Glance:
             self._known[provider, channel] = known
         return known
 
-    def order_of(self, seen: Seen, source: str, position: int) -> Order | None:
-        """As :func:`triage.event.order_of`, of the record that was seen."""
-        event, winlog = seen.event, seen.winlog
-        created = event.created if event is not None else None
+    @staticmethod
+    def time_of(seen: Seen) -> int | None:
+        """The time of :func:`triage.event.order_of`, of a record that was seen."""
+        created = seen.event.created
         time = times.parse(created) if created is not None else None
         if time is None:
             time = times.parse(seen.timestamp)
-        if time is None or not fits(time):
-            return None
-        sequence = event.sequence if event is not None else None
-        record_id = winlog.record_id if winlog is not None else None
-        return time, tiebreaker(sequence, record_id), source, position
+        return time if time is not None and fits(time) else None
 
     # --------------------------------------------------------------------------------------------
 
@@ -248,11 +234,17 @@ class Glance:
             self._attributes[own] = attribute
             deeper = own in _OWN or any(one[:-1] == own for one in read)
             kind: Any = self._type(own, read) | None if deeper else Any
+            if own in _NEEDED:
+                kind = self._types.get(own, str)
+                fields.append((attribute, kind, msgspec.field(name=key)))
+                continue
             default: Any = None
             if own in _WHERE_MISSING:
                 kind, default = kind | UnsetType, UNSET
             fields.append((attribute, kind, msgspec.field(default=default, name=key)))
-        made = self._types[path] = msgspec.defstruct("_Seen", fields, bases=(base,), gc=False)
+        made = self._types[path] = msgspec.defstruct(
+            "_Seen", fields, bases=(base,), gc=False, kw_only=True
+        )
         return made
 
 
