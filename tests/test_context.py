@@ -201,6 +201,17 @@ def test_evidence_outlives_a_log_that_goes_before_the_window_has_passed(tmp_path
     engine.close()
 
 
+def test_of_much_evidence_the_nearest_is_told(own: tuple[CaseReader, AlertDetail]) -> None:
+    reader, alert = own
+    middle = alert.row.time
+    kept = reader.events("pc-1", middle - 60 * times.SECOND, middle + 60 * times.SECOND)
+    distances = sorted(abs(event.time - middle) for event in kept)
+    assert len(kept) > 3
+    few = reader.events("pc-1", middle - 60 * times.SECOND, middle + 60 * times.SECOND, limit=3)
+    assert [event.id for event in few] == [one.id for one in kept if one in few]
+    assert sorted(abs(event.time - middle) for event in few) == distances[:3]
+
+
 def test_evidence_is_kept_in_slices_however_short_they_are(tmp_path: Path) -> None:
     """Between two of them new lines are read: nothing may be begun anew each time."""
     rule = events.write_rule(tmp_path / "rule.toml")

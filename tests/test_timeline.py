@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import events
 from tests.test_search import T0, doc, write
 from tests.ui.helpers import hunt_into
 from triage.case.read import CaseReader
 from triage.context import LANES, Timeline, family
+from triage.run import Config, Engine
+from triage.sources import Follower
 from triage.times import SECOND
 from triage.ui.timeline_view import SPANS, Axis, level
 
@@ -47,6 +50,26 @@ def test_events_are_counted_by_category_and_time(case: CaseReader) -> None:
     assert counts[LANE["file"]][7] == 1
     assert counts[LANE["other"]][7] == 1
     assert list(seen.load(case, T0, T0 + SECOND)) == [(1, 1)]  # known: not read again
+
+
+def test_a_log_that_is_being_written_is_counted_to_its_end_and_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    log = events.write(tmp_path / "log.ndjson", [])
+    config = Config((), tmp_path / "x")
+    follower = Follower([log], clock=iter(range(100)).__next__)
+    engine = Engine(config, str(tmp_path / "own.triage"), follower)
+    case = CaseReader(engine.writer.connection)
+    seen = Timeline("pc-1")
+    for number in range(1, 4):
+        with log.open("ab") as file:
+            file.write(events.line(events.start(number, f"p{number}", "a.exe")))
+        for block in engine.follower.poll():
+            engine.take(block)
+        list(seen.load(case, events.START, events.START + 60 * SECOND))
+        counts = seen.counts(events.START, 60 * SECOND, 1, own=False)
+        assert counts[LANE["process"]] == [number]
+    engine.close()
 
 
 def test_a_process_and_what_it_started_are_told_apart(case: CaseReader) -> None:

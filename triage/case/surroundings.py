@@ -32,11 +32,13 @@ class Surroundings(OpenCase):
         return bool(found and found[0] == 1)
 
     def events(self, host: str, start: int, end: int, limit: int = 2000) -> list[Event]:
-        """The events kept as evidence for ``host`` between two instants (ns, inclusive)."""
+        """The events kept as evidence for ``host`` between two instants (ns, inclusive), in order;
+        of more than ``limit`` those nearest to the middle between the two."""
         rows = self._db.execute(
-            "SELECT id, time, tiebreaker, source, position, doc FROM event"
-            " WHERE host = ? AND time BETWEEN ? AND ? ORDER BY time, tiebreaker LIMIT ?",
-            (host, start, end, limit),
+            "SELECT id, time, tiebreaker, source, position, doc FROM event WHERE id IN"
+            " (SELECT id FROM event WHERE host = ?1 AND time BETWEEN ?2 AND ?3"
+            "  ORDER BY abs(time - ?4) LIMIT ?5) ORDER BY time, tiebreaker",
+            (host, start, end, (start + end) // 2, limit),
         )
         return [stored_event(row) for row in rows]
 

@@ -48,13 +48,14 @@ class Timeline:
         self._own = frozenset(own)
         self._read = read
         self._blocks: dict[tuple[str, int], tuple[Mark, ...]] = {}  # sorted by time
+        self._ends: dict[tuple[str, int], int] = {}  # of those: a log being written makes them grow
         self._kept: tuple[Mark, ...] = ()  # evidence of the case, where a log is gone
 
     def load(self, case: CaseReader, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Read what lies between two instants (ns) and is not known yet; (blocks read, of how
         many) after each block."""
         blocks = case.blocks(self.host, start, end)
-        left = [block for block in blocks if (block[0], block[2]) not in self._blocks]
+        left = [block for block in blocks if self._ends.get((block[0], block[2])) != block[3]]
         yield len(blocks) - len(left), len(blocks)
         for place, (source, format_, first, last) in enumerate(left, start=1):
             try:
@@ -63,6 +64,7 @@ class Timeline:
                 self.missing = tuple(dict.fromkeys((*self.missing, f"{source}: {error}")))
                 marks = []
             self._blocks[source, first] = tuple(marks)
+            self._ends[source, first] = last
             yield len(blocks) - len(left) + place, len(blocks)
         if self.missing:
             kept = case.events(self.host, start, end)
@@ -94,6 +96,7 @@ class Timeline:
                 return
             if key not in needed:
                 total -= len(self._blocks.pop(key))
+                self._ends.pop(key, None)
 
     def counts(self, start: int, step: int, columns: int, own: bool) -> list[list[int]]:
         """How many events fall into each of ``columns`` stretches of ``step`` ns from ``start``
