@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual import events
+
 from tests.ui.helpers import main_screen, press, screen_text, settled, until, write
 from triage.ui.app import Console
 from triage.ui.filter_line import FilterInput
@@ -40,6 +42,16 @@ async def test_a_caret_stands_under_what_is_wrong(console: Make) -> None:
         assert "low, medium, high" in lines[2]
         await press(pilot, "enter")
         assert "^" not in screen_text(app).splitlines()[2]
+
+
+async def test_a_filter_longer_than_its_line_stays_in_sight(console: Make) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await press(pilot, "/")
+        app.post_message(events.Paste("powershell " * 15))
+        await write(pilot, "end")
+        await until(pilot, lambda: "powershell end" in screen_text(app).splitlines()[1])
 
 
 async def test_any_field_of_the_alert_can_be_asked_for(console: Make) -> None:
