@@ -133,10 +133,10 @@ class Page:
             await asyncio.sleep(0.1)
         return screen
 
-    async def picture(self, path: Path) -> None:
-        """Keep what the page looks like as a PNG."""
+    async def picture(self) -> bytes:
+        """What the page looks like, as a PNG."""
         answer = await self.do("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(answer["data"]))
+        return base64.b64decode(answer["data"])
 
 
 class Browser:
@@ -199,13 +199,13 @@ class Browser:
 
 
 @asynccontextmanager
-async def chromium(program: str, profile: Path) -> AsyncIterator[Browser]:
-    """Start it, and end it after."""
+async def chromium(program: str, profile: Path, *flags: str) -> AsyncIterator[Browser]:
+    """Start it with more ``flags``, and end it after."""
     words = [
         program, "--headless=new", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0",
         f"--user-data-dir={profile}", "--disable-dev-shm-usage", "--disable-background-networking",
         "--disable-component-update", "--no-sandbox",  # root and containers can not have one
-        "about:blank",
+        *flags, "about:blank",
     ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(*words, stdout=DEVNULL, stderr=DEVNULL)
     try:

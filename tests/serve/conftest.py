@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -16,12 +17,18 @@ from tests.conftest import DETECTIONS, ROOT
 from tests.ui.helpers import hunt_into
 
 
+@pytest.fixture(scope="session")
+def sample_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The samples as a case, made once."""
+    path = tmp_path_factory.mktemp("case") / "samples.triage"
+    hunt_into(path, [str(ROOT / "samples" / "logs")], [ROOT / one for one in DETECTIONS])
+    return path
+
+
 @pytest.fixture
-def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The samples as a case of the test's own."""
-    monkeypatch.chdir(ROOT)
-    hunt_into(tmp_path / "own.triage", ["samples/logs"], DETECTIONS)
-    return tmp_path / "own.triage"
+def case(sample_case: Path, tmp_path: Path) -> Path:
+    """A case of the test's own."""
+    return Path(shutil.copy(sample_case, tmp_path / "own.triage"))
 
 
 @asynccontextmanager

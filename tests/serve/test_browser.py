@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.serve.chromium import NAMES, chromium, found
+from tests.serve.chromium import DEADLINE, NAMES, chromium, found
 from tests.serve.conftest import serving
 from triage.case.read import CaseReader
 
@@ -20,6 +21,10 @@ HOSTILE = (
     "InstallUtil.exe <script>document.title='owned'</script><img src=x onerror=alert(1)>"
     " http://evil.example/x \x1b]0;owned\x07\x1b]52;c;b3duZWQ=\x07\x1b]8;;http://evil.example\x07l"
 )
+
+# Then the terminal's text stands in the page, where a script would run if it were one.
+WITHOUT_WEBGL = "--disable-3d-apis"
+BLANK = 30_000  # bytes: a picture of one colour takes far less, one with text far more
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ async def test_t19_a_browser_shows_the_console_to_who_opened_it(
     case = tmp_path / "own.triage"
     async with (
         serving(tmp_path, logs, "--case", case) as (_, link),
-        chromium(browser_path, tmp_path / "profile") as browser,
+        chromium(browser_path, tmp_path / "profile", WITHOUT_WEBGL) as browser,
     ):
         page = await browser.page()
         await page.open(link)
@@ -95,3 +100,19 @@ async def test_t19_a_browser_shows_the_console_to_who_opened_it(
     reader = CaseReader(str(case))
     assert reader.journal_end() == 0
     reader.close()
+
+
+@pytest.mark.parametrize("flags", [(), (WITHOUT_WEBGL,)])
+async def test_what_the_terminal_has_is_painted(
+    flags: tuple[str, ...], browser_path: str, case: Path, tmp_path: Path
+) -> None:
+    async with (
+        serving(tmp_path, "--case", case) as (_, link),
+        chromium(browser_path, tmp_path / "profile", *flags) as browser,
+    ):
+        page = await browser.page()
+        await page.open(link)
+        await page.until("Alerts 16 of 16")
+        end = time.monotonic() + DEADLINE
+        while (size := len(await page.picture())) < BLANK:
+            assert time.monotonic() < end, f"a picture of {size} bytes is no console"
