@@ -184,6 +184,7 @@ def told(name: str, seconds: list[float]) -> str:
 
 
 def main() -> None:
+    """Make a case of so many alerts, and time the console on it, quiet and under load."""
     alerts = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     rate = int(sys.argv[2]) if len(sys.argv) > 2 else 2_000
     with tempfile.TemporaryDirectory() as folder:

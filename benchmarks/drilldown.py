@@ -99,6 +99,7 @@ def measure(case: CaseReader, alerts: list[AlertDetail]) -> None:
 
 
 def main() -> None:
+    """Fill a folder of so many gigabytes, and time what the panes and a search ask of it."""
     log, gigabytes = Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.2
     with tempfile.TemporaryDirectory(prefix="drilldown-") as name:
         folder = Path(name)
