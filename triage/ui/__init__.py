@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -45,7 +46,10 @@ def run_console(
         tour=tour,
     )
     # Alerts are many objects in no cycle: Python would look through all of them again and again.
-    gc.set_threshold(50_000, 50, 100)
+    # It looks at what is new, a little at a time: a key that comes waits no longer than 5 ms.
+    gc.set_threshold(2_000, 5, 100_000)
+    # A key that comes while the feed's or a pane's thread computes waits so long for Python's lock.
+    sys.setswitchinterval(0.001)
     try:
         console.run()
     finally:

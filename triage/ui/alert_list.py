@@ -25,6 +25,7 @@ from triage.ui.listing import listing
 from triage.ui.store import AlertStore, Change
 
 Look = tuple[Any, ...]
+_FEW = 8  # lines that are painted one by one, where not all between are stale
 _MOST_STRIPS = 1_000  # rows that are kept painted: a few screens
 
 
@@ -59,12 +60,14 @@ class AlertList(RoleView, can_focus=True):
         self.follow = False
         self.touched = False  # until the first key, the cursor stays at the top while logs are read
         self.settled = True  # False while the engine reads what exists for the first time
+        self.opening = False  # what comes was in the case before: no news
         self._range_from = ""
         self._pattern = "%H:%M:%S"
         self._cursor_before = 0
         self._line_before = 0  # where on the screen the cursor's row was painted
         self._top: tuple[GroupKey | None, str] = (None, "")  # the topmost row in sight
         self._count_width = 0  # of the column of counts: none while every alert stands for itself
+        self._count_widths = (0, 0)  # of groups
         self.empty = ""  # what to say where there is no row
         self._painted: dict[int, Look] = {}  # what each line of the screen shows
         self._strips: dict[Look, Strip] = {}
@@ -88,11 +91,13 @@ class AlertList(RoleView, can_focus=True):
         self._count_width = (
             len(f"×{self.store.most_collapsed + 1} ") if self.store.most_collapsed else 0
         )
+        self._count_widths = count_widths(self.store.counts)
         place = self.listing.place(self.alert_id, self.head)
         if self.marked:
-            others = self.marked if change.reset else change.touched & self.marked
-            self.marked -= {one for one in others if not self.store.shows(one)}
-            self._marked_in = None
+            changed = self.marked if change.reset else change.touched & self.marked
+            if changed:
+                self.marked -= {one for one in changed if not self.store.shows(one)}
+                self._marked_in = None
         newest_first = self.follow or not (self.touched or self.settled)
         if len(self.store) and newest_first and (change.added or change.reset):
             self._go(self._newest() if self.follow else 0)
@@ -106,14 +111,10 @@ class AlertList(RoleView, can_focus=True):
             self.alert_id = ""
             self.post_message(self.Moved(""))
         self._cursor_before = self.cursor
-        self._note_unseen(change)  # last: what is in sight depends on where we scrolled to
+        if not self.opening:  # last: what is in sight depends on where we scrolled to
+            self.listing.arrived(change.added, *self._visible())
         self.repaint()
-        self.post_message(self.Seen())
-
-    def _note_unseen(self, change: Change) -> None:
-        if len(change.added) == len(self.store):
-            return  # the first look at the case: all of it is new, and none of it news
-        self.listing.arrived(change.added, *self._visible())
+        self._seen()
 
     def _keep_on_screen(self, place: int, change: Change) -> None:
         """Rows came or went above: scroll by as much, so that nothing moves under the eyes."""
@@ -127,6 +128,10 @@ class AlertList(RoleView, can_focus=True):
             place, line = (self.scroll_offset.y if top is None else top), 0
         self.scroll_to(y=max(0, place - line), animate=False, force=True)
         self._remember_top()
+
+    def _seen(self) -> None:
+        # Straight to the screen: then its words change in the same picture as the rows.
+        self.screen.post_message(self.Seen())
 
     def _remember_top(self) -> None:
         top = self.scroll_offset.y
@@ -244,7 +249,7 @@ class AlertList(RoleView, can_focus=True):
         self.repaint()
         if moved:
             self.post_message(self.Moved(alert_id))
-        self.post_message(self.Seen())
+        self._seen()
 
     def restore(self, open_groups: Iterable[GroupKey], marked: Iterable[str]) -> None:
         """Open these groups and mark these alerts, as far as they are shown."""
@@ -283,7 +288,7 @@ class AlertList(RoleView, can_focus=True):
         self.vertical_scrollbar.position = new_value
         self._remember_top()
         self.repaint()
-        self.post_message(self.Seen())
+        self._seen()
 
     def _move(self, by: int) -> None:
         self.touched = True
@@ -318,7 +323,7 @@ class AlertList(RoleView, can_focus=True):
         self.follow = not self.follow
         if self.follow and len(self.store):
             self._go(self._newest())
-        self.post_message(self.Seen())
+        self._seen()
 
     def action_mark(self) -> None:
         group = self._head_group()
@@ -333,7 +338,7 @@ class AlertList(RoleView, can_focus=True):
     def _marks_changed(self) -> None:
         self._marked_in = None
         self.repaint()
-        self.post_message(self.Seen())
+        self._seen()
 
     def action_mark_range(self) -> None:
         """First V: the range begins here. Second V: all rows from there to here are marked."""
@@ -386,10 +391,14 @@ class AlertList(RoleView, can_focus=True):
 
     def repaint(self) -> None:
         """Paint the lines that show something else than they should by now."""
-        room = self.scrollable_content_region.size
-        for y in range(room.height):
-            if self._painted.get(y) != self._look(y):
-                self.refresh(Region(0, y, room.width, 1))
+        width, height = self.scrollable_content_region.size
+        stale = [y for y in range(height) if self._painted.get(y) != self._look(y)]
+        if stale:
+            first, last = stale[0], stale[-1]
+            if len(stale) > _FEW:
+                self.refresh(Region(0, first, width, last - first + 1))
+            else:
+                self.refresh(*(Region(0, y, width, 1) for y in stale))
 
     def render_lines(self, crop: Region) -> list[Strip]:
         width = self.scrollable_content_region.width
@@ -408,7 +417,7 @@ class AlertList(RoleView, can_focus=True):
             groups = self.store.groups
             opened = groups is not None and groups.is_open(group.key)
             marks, on = self._marks(group), group.key == self.head
-            about: Look = (group.key, group.changes, opened, count_widths(self.store.counts))
+            about: Look = (group.key, group.changes, opened, self._count_widths)
         else:
             marks = "✓" if alert_id in self.marked else " "
             on = self.head is None and alert_id == self.alert_id
@@ -441,7 +450,7 @@ class AlertList(RoleView, can_focus=True):
             parts = [(" " * indent, ""), *parts] if indent else parts
         elif group is not None and (groups := self.store.groups) is not None:
             opened, title = groups.is_open(group.key), groups.title(group)
-            widths = count_widths(self.store.counts)
+            widths = self._count_widths
             parts = group_parts(group, title, width, pattern, opened, marks, widths)
         else:
             parts = []

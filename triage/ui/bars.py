@@ -9,6 +9,9 @@ from pathlib import PurePath
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
+from textual.containers import Vertical
+from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -88,6 +91,16 @@ def _joined(segments: Sequence[Segment]) -> list[Part]:
 
 def _width(parts: Iterable[Part]) -> int:
     return sum(cell_len(text) for text, _ in parts)
+
+
+class Frame(Vertical):
+    """A box with a title that changes often."""
+
+    def entitle(self, title: str) -> None:
+        """Set the title, and paint the edge it stands in: not, as Textual does, all of the box."""
+        if self._border_title is None or title != self._border_title.plain:
+            self._border_title = Content(title)
+            self.refresh(Region(-1, -1, self.outer_size.width, 1))
 
 
 class KeyBar(Bar):

@@ -23,7 +23,7 @@ _RESTARTS = 5
 _TOLD = 8 * SECOND  # a restart is shown for at least so long
 _SILENT = 15 * SECOND  # an engine speaks twice a second
 _FIRST = 300  # alerts that are shown at once, the newest: more than any screen holds
-_SLICE = 2_000  # of the rest, read in one go
+_SLICE = 1_000  # of the rest, and of what arrives, read in one go
 _LOOK_EVERY = SECOND  # between two looks at the case's disk, and at what the engine says beside it
 _DOCUMENTS = 200  # alert documents read in one go
 
@@ -121,11 +121,14 @@ class Feed:
         self._last: News | None = None
         self._rest: Iterator[list[AlertRow]] | None = None  # of the first reading
         self._total = 0
+        self._waiting: list[AlertRow] = []  # changed alerts that are still to be told
+        self._due = False  # the case changed since they were read
+        self._journal = 0  # the newest entry when they were read
 
     @property
     def reading(self) -> bool:
         """There is more to read of what the case held at first: poll at once."""
-        return self._rest is not None or self._documents is not None
+        return self._rest is not None or self._documents is not None or bool(self._waiting)
 
     def _look_for_fields(self) -> None:
         """Begin to read the fields that are wanted now and were not before."""
@@ -150,6 +153,8 @@ class Feed:
         """The alerts that are new since the last call. The first gives the newest, and those that
         follow the others by and by: a screen need not wait for a hundred thousand."""
         if self._last is None:
+            self._due = False
+            self._journal = self._reader.journal_end()
             self._change = int(self._reader.meta("change") or 0)
             self._total = self._reader.alert_count()
             found = self._reader.newest_alerts(_FIRST)
@@ -161,10 +166,14 @@ class Feed:
             if found:
                 return found
             self._rest = None
-            self._total = 0
-        found = self._reader.alerts(after=self._change)
-        if found:
-            self._change = found[-1].change
+        self._total = 0
+        if not self._waiting and self._due:
+            self._due = False
+            # Before the rows: what is decided in between is asked about in vain, never overlooked.
+            self._journal = self._reader.journal_end()
+            self._waiting = self._reader.alerts(after=self._change)
+            self._change = self._waiting[-1].change if self._waiting else self._change
+        found, self._waiting = self._waiting[:_SLICE], self._waiting[_SLICE:]
         return found
 
     def poll(self) -> News | None:
@@ -178,10 +187,10 @@ class Feed:
         reading = self.reading
         if not (changed or beside or reading) and before is not None and word == before.engine_word:
             return None
-        # Before the rows: what is decided in between is asked about in vain, but never overlooked.
-        journal = self._reader.journal_end() if changed or before is None else before.journal
+        self._due = self._due or changed
         first = self._rest is not None
-        rows = self._rows() if changed or first else []
+        rows = self._rows()
+        journal = before.journal if before and self._waiting else self._journal
         ids = [row.id for row in rows]
         documents = self._reader.field_values(ids, self._fields) if self._fields else {}
         if reading and not first:

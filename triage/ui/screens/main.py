@@ -8,12 +8,11 @@ from time import monotonic
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 
 from triage.case.model import AlertRow
 from triage.ui import keys, memory
 from triage.ui.alert_list import AlertList
-from triage.ui.bars import Bar, KeyBar, TabBar, status_segments
+from triage.ui.bars import Bar, Frame, KeyBar, TabBar, status_segments
 from triage.ui.desk import Desk
 from triage.ui.feed import News
 from triage.ui.filter_line import FilterHelp, FilterInput
@@ -29,6 +28,7 @@ from triage.ui.signals import Hurry
 from triage.ui.views import View
 
 _SLICE = 0.004  # seconds of work in one go, and of the gap behind it: no key waits for longer …
+_FRAME = 0.02  # seconds until it is painted that this work has begun
 _GAP = 0.002  # … and what it asks for takes several turns of the loop
 WIDE = 110  # columns from which list and preview stand side by side
 
@@ -49,7 +49,6 @@ class Main(ArrangedList):
         self._pane = look.pane
         self._news: News | None = None
         self._foreign = 0  # files that are no logs, as far as it was said
-        self._title = ""  # of the list's box
         self.paused = False
         self._held: dict[str, AlertRow] = {}  # rows that came while paused
 
@@ -61,7 +60,7 @@ class Main(ArrangedList):
             yield FilterInput(self.desk, help_, id="filter")
             yield Bar(id="filter-state")
         with Horizontal(id="body"):
-            with Vertical(id="alerts", classes="box"):
+            with Frame(id="alerts", classes="box"):
                 yield AlertList(self.desk.store, id="list")
             with Vertical(id="preview", classes="box"):
                 yield TabBar([pane.tab for pane in PANES], id="tabs")
@@ -107,6 +106,7 @@ class Main(ArrangedList):
         """Do work slice by slice, and what keys ask for in between."""
 
         async def do() -> None:
+            await asyncio.sleep(_FRAME)
             began = monotonic()
             for _step in work:
                 if monotonic() - began > _SLICE:
@@ -125,6 +125,7 @@ class Main(ArrangedList):
             self.say(f"{files} here {'is' if news.foreign == 1 else 'are'} no log · ! says which")
         self._foreign = max(self._foreign, news.foreign)  # said once
         self._news = news
+        self.rows.opening = news.total > 0
         self.rows.settled = news.engine.state not in ("starting", "reading")
         for name, values in news.documents.items():
             self.desk.documents.get(name, {}).update(values)
@@ -199,9 +200,7 @@ class Main(ArrangedList):
         reading = news is not None and news.total > store.total
         total = f"{news.total:,}, reading …" if news and reading else f"{store.total:,}"
         title = f"Alerts {len(store):,} of {total}{groups}"
-        if title != self._title:  # setting it paints the whole box
-            self._title = title
-            self.query_one("#alerts").border_title = Content(title)
+        self.query_one("#alerts", Frame).entitle(title)
         state = self.query_one("#filter-state", Bar)
         segments = filter_segments(
             self.rows,
