@@ -11,7 +11,7 @@ than we decode, are no reject.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -106,7 +106,10 @@ class Glance:
         # A field may be called anything; where msgspec can not have a name, nothing is glanced at.
         self._able = not any(_UNNAMEABLE.search(name) for name in names)
         read = {tuple(name.split(".")) for name in names} if self._able else set()
-        made = self._type((), {path[:end] for path in read for end in range(1, len(path) + 1)})
+        below: dict[_Path, list[str]] = {}  # the keys that are read of an object, by its path
+        for own in sorted({path[:end] for path in read for end in range(1, len(path) + 1)}):
+            below.setdefault(own[:-1], []).append(own[-1])
+        made = self._type((), below)
         self._decode: Any = msgspec.json.Decoder(made).decode
         self._dotted = re2.compile(_DOTTED).search
         self._known: dict[tuple[Any, Any], Channel | None] = {}
@@ -221,19 +224,18 @@ class Glance:
         found = f"{node}.{self._attributes[path]}"
         return f"{target} = {found}" if node == "seen" else f"{target} = {node} and {found}"
 
-    def _type(self, path: _Path, read: set[_Path]) -> type[Struct]:
+    def _type(self, path: _Path, below: Mapping[_Path, Sequence[str]]) -> type[Struct]:
         """The type of the object at a path, with all that is read of it."""
         base = _OWN.get(path, Struct)
         keys = dict(zip(base.__struct_encode_fields__, base.__struct_fields__, strict=True))
-        for one in sorted(read):
-            if one[:-1] == path:
-                keys.setdefault(one[-1], f"f{len(keys)}")
+        for key in below.get(path, ()):
+            keys.setdefault(key, f"f{len(keys)}")
         fields: list[Any] = []
         for key, attribute in keys.items():
             own = (*path, key)
             self._attributes[own] = attribute
-            deeper = own in _OWN or any(one[:-1] == own for one in read)
-            kind: Any = self._type(own, read) | None if deeper else Any
+            deeper = own in _OWN or own in below
+            kind: Any = self._type(own, below) | None if deeper else Any
             if own in _NEEDED:
                 kind = self._types.get(own, str)
                 fields.append((attribute, kind, msgspec.field(name=key)))
