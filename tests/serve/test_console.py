@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.serve.conftest import serving
 from triage.case.lock import holder
+from triage.case.mend import mark
 from triage.case.read import CaseReader
 from triage.cli import main
 
@@ -198,6 +199,7 @@ def _no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ([], "give logs, or a case with --case"),
         (["--case", "none.triage"], "there is no such case"),
+        (["--case", "torn.triage"], "give its logs as well"),
         (["nowhere"], "there is no such file or folder"),
         (["--port", "65536", "."], "ports go up to 65535"),
     ],
@@ -208,7 +210,10 @@ def test_what_can_not_be_served_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    mark(str(tmp_path / "torn.triage"), "torn")
+    (tmp_path / "torn.triage").touch(0o600)
     assert main(["serve", *words]) == 2
+    assert (tmp_path / "torn.triage").is_file()
     assert told in capsys.readouterr().err
 
 

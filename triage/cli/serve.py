@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from triage import config, seal
+from triage.case.mend import damage
 from triage.case.model import EngineState
 from triage.case.place import check_place
 from triage.case.read import CaseReader
@@ -69,17 +70,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     if not 0 <= options.port < 65536:
         raise TriageError(f"--port {options.port}: ports go up to 65535; 0 takes a free one")
-    if not options.paths and not options.case:
-        raise TriageError("there is nothing to show: give logs, or a case with --case FILE")
-    check_roots(options.paths)
-    if options.paths:
-        rule_config(options)
-    case = options.case or str(default_case(options.paths))
-    if not options.paths and not os.path.exists(case):
-        raise TriageError(f"{case}: there is no such case; give the logs it is to be made of")
-    if not options.unsafe_state:
-        check_place(case)
-    mended(case)
+    case = _case(options)
     names = [Path(path).name or path for path in options.paths] or [Path(case).stem]
     server = Server(_console(case, options), f"triage · {', '.join(names)}", say)
     # Open as long as the server: whoever may only read needs what SQLite keeps beside a case.
@@ -94,6 +85,24 @@ def _serve(options: argparse.Namespace) -> int:
             keeper.stop()
         kept.close()
     return OK
+
+
+def _case(options: argparse.Namespace) -> str:
+    """The case to show, fit to be opened; raises TriageError where there is none."""
+    if not options.paths and not options.case:
+        raise TriageError("there is nothing to show: give logs, or a case with --case FILE")
+    case = options.case or str(default_case(options.paths))
+    if not options.unsafe_state:
+        check_place(case)
+    if options.paths:
+        check_roots(options.paths)
+        rule_config(options)
+        mended(case)
+    elif not os.path.exists(case):
+        raise TriageError(f"{case}: there is no such case; give the logs it is to be made of")
+    elif why := damage(case):
+        raise TriageError(f"{case}: {why}; give its logs as well, and it is mended")
+    return case
 
 
 def _ready(link: str, write: bool) -> None:
