@@ -6,13 +6,16 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from triage import config
 from triage.errors import Reject, TriageError
-from triage.exceptions import ExceptionSet, load_exceptions
-from triage.run import Config
-from triage.sources import UNDERSTOOD, Follower
 from triage.text import clean
+
+if TYPE_CHECKING:
+    from triage.exceptions import ExceptionSet
+    from triage.run import Config
+    from triage.sources import Follower
 
 OK, FAILED = 0, 2
 _NOT_READ = ("refused", "not a log", "unreadable")
@@ -74,6 +77,8 @@ def rule_config(options: argparse.Namespace) -> Config:
     rules = (*bundled, *options.rules)
     if not rules:
         raise TriageError("--no-bundled-rules leaves no rule to run; add some with --rules DIR")
+    from triage.run import Config  # a console only passes the options on: it needs no engine
+
     return Config(rules, options.exceptions, config.cache_dir())
 
 
@@ -91,6 +96,8 @@ def say_reject(reject: Reject) -> None:
 def say_refused(follower: Follower, events: int, *, named: bool = False) -> int:
     """Tell which files were not read, unless they were ``named`` already; FAILED where nothing
     could be read at all."""
+    from triage.sources import UNDERSTOOD
+
     refused = [one for one in follower.sources() if one.state in _NOT_READ]
     for one in () if named else refused:
         word = one.state if one.state == "not a log" else "not read"
@@ -141,6 +148,8 @@ class Progress:
 
 def loaded_exceptions(options: argparse.Namespace) -> ExceptionSet:
     """The exception lists of --exceptions; what is wrong with them goes to standard error."""
+    from triage.exceptions import load_exceptions
+
     found = load_exceptions(options.exceptions)
     for problem in found.problems:
         say(str(problem))

@@ -27,7 +27,7 @@ from triage.cli.common import (
     unsafe_option,
 )
 from triage.errors import TriageError
-from triage.run import EngineProcess, follow, stop_on_signals, wall_clock
+from triage.run import EngineProcess, wall_clock
 
 _DESCRIPTION = """\
 Follow log files and folders, run the detection rules over them and show the alerts in a console.
@@ -102,6 +102,8 @@ def _watch(options: argparse.Namespace) -> int:
             check_place(case)
         mended(case, options.rebuild)
     if options.headless:
+        from triage.run import follow, stop_on_signals  # a console needs none of the engine
+
         stop = threading.Event()
         stop_on_signals(stop, attached=options.attached)
         if not options.attached:

@@ -25,9 +25,10 @@ from triage.engine.waiting import Waiting
 from triage.errors import TriageError
 from triage.event import Event
 from triage.failpoints import fail_point
+from triage.run.given import Config, wall_clock
 from triage.run.health import Health, lag_of, memory
 from triage.run.patience import at_once
-from triage.run.rulebook import Config, Excepted, Rulebook, wall_clock
+from triage.run.rulebook import Excepted, Rulebook
 from triage.sources import Block, Follower, Position, read_range
 from triage.times import SECOND
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 
 from triage.engine.match import BlockResult, Matcher
-from triage.run.rulebook import Config, Rulebook, settling, wall_clock
+from triage.run.given import Config, wall_clock
+from triage.run.rulebook import Rulebook, settling
 from triage.sources import Block
 
 _AHEAD = 2  # blocks a process has waiting for it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,11 +14,7 @@ from triage.errors import Problem
 from triage.exceptions import FOLDER, ExceptionSet, Item, compile_item, load_exceptions
 from triage.fields import Doc
 from triage.rules import Rule, RuleSet, load_rules
-
-
-def wall_clock() -> int:
-    """Nanoseconds since 1970."""
-    return time.time_ns()
+from triage.run.given import Config
 
 
 @contextmanager
@@ -37,15 +32,6 @@ def settling() -> Iterator[None]:
         gc.enable()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """What an engine works with."""
-
-    rules: tuple[Path, ...]  # files and folders
-    exceptions: Path  # folder of lists
-    cache: Path | None = None  # the user's cache folder; None: nothing is kept
 
 
 @dataclass(frozen=True, slots=True)

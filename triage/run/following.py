@@ -14,8 +14,9 @@ from triage.case.lock import EngineLock
 from triage.case.mend import mark, marked
 from triage.case.write import CaseWriter
 from triage.run.engine import Engine
+from triage.run.given import Config, wall_clock
 from triage.run.patience import Patience, StoppedError
-from triage.run.rulebook import Config, settling, wall_clock
+from triage.run.rulebook import settling
 from triage.sources import Follower
 
 _SAY_EVERY = 0.5  # seconds between two words of the engine to the console
