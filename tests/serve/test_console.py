@@ -111,6 +111,8 @@ async def test_with_write_the_browser_decides_until_q(case: Path, tmp_path: Path
         console = one_of(process)
         await page.press("a")
         await page.until("◐ ack")
+        await page.press("e")
+        await page.until("in a console of a")
         await page.press("q")
         async with asyncio.timeout(DEADLINE):
             while (await page.socket.receive()).type != aiohttp.WSMsgType.CLOSE:

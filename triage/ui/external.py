@@ -39,7 +39,7 @@ def edit(app: App[Any], path: Path) -> str:
         with app.suspend():
             subprocess.run(command, env=environment, check=False)  # noqa: S603 - the user's editor
     except SuspendNotSupported:
-        return f"this terminal can not be lent to an editor; edit {path} in another"
+        return "no editor can be opened here; do this in a console of a terminal"
     except OSError as error:
         return f"{command[0]}: {error.strerror}; set $EDITOR to an editor you have"
     return ""
