@@ -51,3 +51,16 @@ def test_an_unpacked_wheel_hunts_with_its_bundled_rules(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = [json.loads(line)["kibana.alert.rule.name"] for line in done.stdout.splitlines()]
     assert len(found) == 3 + 2  # and what they add up to for host and user
+
+
+def test_a_console_starts_without_the_engine() -> None:
+    """The engine is another process: to load it here would keep the first screen waiting."""
+    script = "import sys, triage.cli.watch, triage.ui.app; print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    loaded = {
+        name for name in done.stdout.split() if name.startswith(("triage.engine", "triage.case"))
+    }
+    assert loaded & {"triage.engine.match", "triage.engine.sequence", "triage.case.write"} == set()
+    assert "triage.case.read" in loaded

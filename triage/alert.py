@@ -5,13 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from triage import attack, times
 from triage.engine.process import host_of, user_of
-from triage.engine.sequence import Match
 from triage.fields import Doc, first_text, nested, values
 from triage.rules import PLACEHOLDER, SEVERITIES, Rule
 from triage.text import encodable
+
+if TYPE_CHECKING:
+    from triage.engine.sequence import Match
 
 # Fixed for ever: alert ids are made in it, and a case made today is read by tomorrow's triage.
 _NAMESPACE = uuid.UUID("5c0e4f0a-6f7b-5d53-9c5d-7a1f6d1c2b90")

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from triage.case.read import CaseReader
 from triage.case.schema import told_path
 from triage.context.related import RangeReader
-from triage.engine.match import Matcher
 from triage.errors import TriageError
 from triage.event import identity
 from triage.rules import load_rules
 from triage.sources import RecordError, decode, read_range
+
+if TYPE_CHECKING:
+    from triage.engine.match import Matcher
 
 MAX_EVENTS = 1_000_000  # read for one backtest, the newest logs first
 MAX_TOUCHED = 20_000  # events kept of them
@@ -41,6 +44,8 @@ def backtest(
     ``paths``: the rules' files. Yields every hundred records, to be stopped at any time. Ends at
     MAX_EVENTS read or MAX_TOUCHED found, ``whole`` telling whether that was all.
     """
+    from triage.engine.match import Matcher  # what a console needs at once is not this
+
     rules = [
         rule
         for rule in load_rules([Path(path) for path in dict.fromkeys(paths)]).rules

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from triage.case.model import EngineState, RuleState
 from triage.case.read import CaseReader
-from triage.engine.sequence import MAX_KEY_HITS, MAX_OPEN_BYTES, MAX_OPEN_HITS, MAX_RULE_HITS
 from triage.errors import Problem
 from triage.ui.format import about, day_time, plural, shown_path, size
 from triage.ui.lines import BLANK, LABEL_WIDTH, Item, Line, Part, heading, line
@@ -70,6 +69,9 @@ def _engine(engine: EngineState, word: str, troubles: Sequence[str], now: int) -
 
 def _limits(engine: EngineState) -> str:
     """Which limits of open sequences were reached, and what that cost."""
+    # Read here, so that a console starts without the engine.
+    from triage.engine.sequence import MAX_KEY_HITS, MAX_OPEN_BYTES, MAX_OPEN_HITS, MAX_RULE_HITS
+
     words = {
         "key": f"{MAX_KEY_HITS:,} a key",
         "rule": f"{MAX_RULE_HITS:,} a rule",
