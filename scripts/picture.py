@@ -28,14 +28,16 @@ PICTURES: dict[str, tuple[Sequence[str], Sequence[Path]]] = {
     ),
     "risk": (["B", "space", "j", "j", "space"], [Path("rules")]),
     "matrix": (["M"], [Path("rules")]),
+    "manners": (["j", "enter"], DETECTIONS),
     "journal": (
         [*"ajcbkm", *"owner", "space", *"asked", "enter", "space", "space", "c", "d", "u", "J"],
         DETECTIONS,
     ),
 }
+TOUR = {"manners"}  # drawn with the tour of the first start
 
 
-async def draw(case: Path, picture: Path, keys: Sequence[str]) -> None:
+async def draw(case: Path, picture: Path, keys: Sequence[str], tour: bool) -> None:
     """Open the console on ``case``, press the keys, save the SVG."""
     app = Console(
         str(case),
@@ -45,6 +47,7 @@ async def draw(case: Path, picture: Path, keys: Sequence[str]) -> None:
         engine=None,
         who="l.brandt",
         clock=Clock(),
+        tour=tour,
     )
     async with app.run_test(size=(120, 36)) as pilot:
         await settled(pilot)
@@ -60,7 +63,7 @@ def main(names: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             case = Path(folder) / "samples.triage"
             hunt_into(case, ["samples/logs"], rules)
-            asyncio.run(draw(case, Path("docs", f"{name}.svg"), keys))
+            asyncio.run(draw(case, Path("docs", f"{name}.svg"), keys, name in TOUR))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def is_(field: str, value: str, **more: Any) -> Filter:
 def test_fields_are_filled_in_and_events_counted(at: tuple[CaseReader, AlertDetail]) -> None:
     case, alert = at
     asked = ask(alert, question(is_("process.entity_id", "{{process.entity_id}}")))
-    assert (asked.window, asked.alerts, asked.problem) == ("1 h", False, "")
+    assert (asked.window, asked.alerts, asked.problem) == ("within 1 h", False, "")
     assert answer(case, asked) == 2
     wide = ask(alert, question(is_("event.category", "process"), start="now-48h/h"))
     assert wide.wanted.start == T0 + SECOND - 48 * HOUR

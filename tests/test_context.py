@@ -361,6 +361,40 @@ window = "1h"
     assert (found.results, found.problem) == ((), "")
 
 
+def test_drill_downs_for_events_look_through_the_logs(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    drill = """
+[[triage.drilldown]]
+name = "What else {{user.name}} started"
+query = 'process where user.name == {{user.name}} and process.entity_id != {{process.entity_id}}'
+window = "1h"
+
+[[triage.drilldown]]
+name = "In a row"
+query = 'sequence by user.name [any where true] [any where user.name == {{user.name}}]'
+window = "alert"
+"""
+    path = events.write_rule(rules / "a.toml", 'process where process.name : "a.exe"')
+    path.write_text(path.read_text("utf-8") + drill, "utf-8")
+    docs = [
+        events.start(0, "long ago", "b.exe"),
+        events.start(3900, "p1", "b.exe"),
+        events.start(3950, "p2", "b.exe", **{"user.name": "other"}),
+        events.start(4000, "evil", "a.exe"),
+        events.start(4001, "after", "b.exe"),
+    ]
+    log = events.write(tmp_path / "log.ndjson", docs)
+    reader, (alert,) = read([log], rules, tmp_path / "c.triage")
+    assert context.drilldowns(reader, alert) == ()
+    found, row = context.over_logs(alert)
+    assert (found.label, found.problem, found.alerts) == ("What else mara started", "", False)
+    assert context.answer(reader, found) == 1
+    seen = [one.events for one in context.search(reader, found.wanted)]
+    assert [event.doc["process"]["entity_id"] for some in seen for event in some] == ["p1"]
+    assert row.problem == "over logs a query is for one event, without a pipe"
+    assert context.answer(reader, row) is None
+
+
 def test_what_the_process_started_connects_too(tmp_path: Path) -> None:
     child = {"process.parent.entity_id": "evil", "process.parent.name": "beacon.exe"}
     docs = [

@@ -78,6 +78,11 @@ providers = [[{ field = "file.path", queryType = "phrase", value = "{{file.path}
 [[transform.osquery]]
 label = "Services"
 query = "SELECT * FROM services WHERE name = '{{process.name}}' OR x = '[/]\u001b[31m'"
+
+[[triage.drilldown]]
+name = "Other starts of {{user.name}}"
+query = 'process where user.name == {{user.name}} and process.entity_id != {{process.entity_id}}'
+window = "1h"
 '''  # noqa: E501 - a rule file
 
 

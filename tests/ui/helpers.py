@@ -18,6 +18,7 @@ from triage.case.schema import connect, next_change, transaction
 from triage.run import Config, Engine
 from triage.sources import Follower
 from triage.ui.app import Console
+from triage.ui.lines_view import LinesView
 from triage.ui.pane_view import PaneView
 from triage.ui.screens.main import Main
 
@@ -72,10 +73,17 @@ async def settled(pilot: Pilot[Any]) -> None:
             return False
         if not getattr(screen, "settled", True):
             return False
+        pages = [view for view in screen.query(LinesView) if view.region and view.lines]
         shown = [view for view in screen.query(PaneView) if view.display]
-        return app.news is not None and all(view.idle and _bar_is_true(view) for view in shown)
+        return (
+            app.news is not None
+            and all(view.fits for view in pages)
+            and all(view.idle and _bar_is_true(view) for view in shown)
+        )
 
     await until(pilot, done)
+    while not done():  # a scrollbar came last, and its page is laid out anew
+        await until(pilot, done)
 
 
 def _bar_is_true(view: PaneView) -> bool:

@@ -34,6 +34,8 @@ async def test_questions_are_answered_beside_their_steps_and_open(console: Make,
         assert "osquery  Services  y copies the query" in text
         assert "SELECT * FROM services WHERE name = 'cmda\\x1b[31m" in text
         assert "[ ] Reset the account." in text
+        assert "⌕ Other starts of mia" in text
+        assert "1 event  the 1 h before" in text
         await press(pilot, "j", "j", "enter")  # the first question
         assert isinstance(app.screen, LogSearch)
         assert "6 events on 1 host" in screen_text(app)

@@ -110,8 +110,11 @@ def test_in_a_terminal_a_whole_decision_may_come_in_one_write(case: Path, tmp_pa
     terminal = ConsoleTerminal([case, tmp_path / "none", Path("themes")], environment, 120, 36)
     try:
         terminal.wait("15:07:14")
-        terminal.send("ctjcfmseen ct before\r/closed:true_positive\r\x1b")
+        terminal.send("ctjcfmseen ct before\r")
         terminal.wait("noted")
+        terminal.send("c\x1bjJ")  # escape and j are one key to a terminal: alt and j
+        terminal.wait("closed as false positive")
+        terminal.send("q")
         terminal.send("q")
         assert terminal.end() == 0
     except BaseException:

@@ -1,6 +1,6 @@
 """Around one alert: its process tree, its connections, what else happened on the host, and why."""
 
-from triage.context.ask import Asked, alerts_for, answer, ask, filled
+from triage.context.ask import Asked, alerts_for, answer, ask, filled, over_logs
 from triage.context.backtest import Looked, backtest
 from triage.context.connections import Connection, connections, scope
 from triage.context.describe import describe
@@ -52,6 +52,7 @@ __all__ = [
     "kin",
     "matched_values",
     "nearest",
+    "over_logs",
     "process_tree",
     "same_value",
     "scope",

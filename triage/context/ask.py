@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from triage import times
 from triage.case.model import AlertDetail, AlertRow
 from triage.case.read import CaseReader
-from triage.context.search import Condition, Wanted, parts, search
-from triage.fields import values
+from triage.context.related import WINDOW
+from triage.context.search import Condition, Wanted, event_query, parts, search
+from triage.eql import EqlError
+from triage.fields import tables, values
 from triage.markdown import Filter, Investigation
 from triage.rules import PLACEHOLDER
 
@@ -19,6 +21,7 @@ MAX_ALERTS = 2_000  # alerts looked at for one question, the newest
 _DAY = 86_400 * times.SECOND
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "M": 30 * 86_400,
           "y": 365 * 86_400}  # fmt: skip
+_ALERTS = re.compile(r'kibana\.alert\.|event\.kind\s*(?:==|:)\s*"signal"')
 _DATE_MATH = re.compile(r"now(?:-(\d{1,6})([smhdwMy]))?(?:/[smhdwMy])?")
 # What names the same thing where an export does not carry the field of the question.
 _STAND_INS = {"host.id": "host.name", "user.id": "user.name", "agent.id": "host.name",
@@ -33,7 +36,7 @@ class Asked:
     wanted: Wanted
     alerts: bool  # it asks for other alerts of the case, not for events
     alert_id: str  # of the alert that is asked about
-    window: str  # how far it looks to both sides of the alert: "2 d"
+    window: str  # how far it looks, in words: "within 2 d", "the 7 d before"
     notes: tuple[str, ...] = ()  # what was taken in place of what the alert does not have
     problem: str = ""  # why it can not be asked
 
@@ -67,10 +70,38 @@ def ask(alert: AlertDetail, question: Investigation) -> Asked:
         wanted,
         alerts,
         alert.row.id,
-        times.span(span),
+        f"within {times.span(span)}",
         tuple(dict.fromkeys(notes)),
         ", ".join(dict.fromkeys(problems)),
     )
+
+
+def over_logs(alert: AlertDetail) -> tuple[Asked, ...]:
+    """The drill-downs of the alert's rule that look for events: EQL with the alert's values filled
+    in, over so long before the alert, or ``WINDOW`` to both sides of it."""
+    found: list[Asked] = []
+    for one in tables(alert.doc.get("triage.drilldowns")):
+        query, window = str(one.get("query", "")), times.duration(str(one.get("window", "")))
+        if about_alerts(query):
+            continue
+        start = alert.row.time - (WINDOW if window is None else window)
+        end = alert.row.time + (WINDOW if window is None else 0)
+        problem = ""
+        try:
+            event_query(query)
+        except EqlError as error:
+            problem = error.message
+        told = "around the alert" if window is None else f"the {one.get('window')} before"
+        wanted = Wanted((), start, end, query=query)
+        found.append(
+            Asked(str(one.get("name", "")), wanted, False, alert.row.id, told, problem=problem)
+        )
+    return tuple(found)
+
+
+def about_alerts(query: str) -> bool:
+    """Whether a drill-down looks for alerts: it names a field of theirs alone, or their kind."""
+    return _ALERTS.search(query) is not None
 
 
 def _look_back(text: str) -> int:

@@ -7,12 +7,14 @@ what the search must find, so most of a folder passes at the speed of reading it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from triage.case.read import CaseReader
 from triage.context.related import RangeReader
+from triage.eql import EqlError, compile_stage, parse
 from triage.errors import TriageError
 from triage.event import Event, identity, order_of
 from triage.fields import Doc, lookup, values
@@ -73,22 +75,36 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to search for: the events that meet all conditions of one of the groups."""
+    """What to search for: the events that meet all conditions of one of the groups, or a query."""
 
     groups: tuple[tuple[Condition, ...], ...]
     start: int | None = None  # ns, included; None: from the first event on
     end: int | None = None  # ns, included
     host: str = ""  # only in blocks that hold this host; "" in all
+    query: str = ""  # EQL for one event, in place of groups
 
     def holds(self, doc: Doc) -> bool:
-        """Whether the document meets all conditions of one group."""
+        """Whether the document meets the query, or all conditions of one group."""
+        if self.query:
+            return event_query(self.query)(doc)
         return any(all(one.holds(doc) for one in group) for group in self.groups)
 
     @property
     def needles(self) -> tuple[bytes, ...]:
         """A record that is wanted holds one of these; () where every record must be decoded."""
         found = [max((one.needle for one in group), key=len, default=b"") for group in self.groups]
+        if self.query:
+            return ()
         return tuple(dict.fromkeys(found)) if all(found) else ()
+
+
+@lru_cache(maxsize=256)
+def event_query(text: str) -> Callable[[Doc], bool]:
+    """The test that an EQL query for one event makes; EqlError for any other."""
+    query = parse(text)
+    if query.kind != "event" or query.pipes:
+        raise EqlError(1, 1, "over logs a query is for one event, without a pipe")
+    return compile_stage(query.stages[0]).matches
 
 
 @dataclass(frozen=True, slots=True)

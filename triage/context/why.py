@@ -1,4 +1,4 @@
-"""Why an alert came, and what its rule's drill-downs find."""
+"""Why an alert came, and which alerts its rule's drill-downs find."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from triage import times
 from triage.case.model import AlertDetail, AlertRow
 from triage.case.read import CaseReader
+from triage.context.ask import about_alerts
 from triage.context.related import MAX_EVENTS, WINDOW
 from triage.eql import EqlError, explain, parse, search
 from triage.fields import nested
@@ -52,15 +53,17 @@ def matched_values(alert: AlertDetail) -> tuple[MatchedTest, ...]:
 
 
 def drilldowns(case: CaseReader, alert: AlertDetail) -> tuple[DrillDown, ...]:
-    """The rule's drill-downs, each run over the alerts of the case.
+    """The rule's drill-downs that look for alerts, each run over those of the case.
 
-    A drill-down is an EQL query over alert documents; its window reaches from so long before the
-    alert to the alert itself, or ``WINDOW`` to both sides where it has none of its own.
+    Such a drill-down is an EQL query over alert documents; its window reaches from so long before
+    the alert to the alert itself, or ``WINDOW`` to both sides where it has none of its own.
     """
     found: list[DrillDown] = []
     given = alert.doc.get("triage.drilldowns")
     for one in given if isinstance(given, list) else []:
         name, query = str(one.get("name", "")), str(one.get("query", ""))
+        if not about_alerts(query):
+            continue  # it is a question to the logs
         window = times.duration(str(one.get("window", "")))
         start = alert.row.time - (WINDOW if window is None else window)
         end = alert.row.time + (WINDOW if window is None else 0)

@@ -271,6 +271,9 @@ class Console(TypedApp):
         for problem in found.problems:
             self._say_broken("key left as it was", problem)
 
+    def takes_alt(self, key: str) -> bool:
+        return any(key in keys.split(",") for keys in self.keymap.given.values())
+
     # Themes ---------------------------------------------------------------------------------------
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -308,15 +308,15 @@ def bindings(scope: str) -> list[BindingType]:
 
 
 def footer(scopes: Iterable[str]) -> list[Action]:
-    """The actions that the footer names for a screen, in order; help and palette only where there
-    is room for them beside a screen's own."""
+    """The actions that the footer names for a screen, in order: help on all, the palette only where
+    there is room for it beside a screen's own."""
     wanted = set(scopes)
     found = [
         action
         for action in ACTIONS
         if action.footer
         and wanted & set(action.scopes)
-        and (wanted & set(_BOTH) or action.id not in ("help", "palette"))
+        and (wanted & set(_BOTH) or action.id != "palette")
     ]
     return sorted(found, key=lambda action: action.footer)
 

@@ -157,6 +157,16 @@ class LinesView(RoleView, can_focus=True):
     def watch_show_vertical_scrollbar(self) -> None:
         self.call_after_refresh(self._bar_shown)
 
+    @property
+    def fits(self) -> bool:
+        """The lines are laid out for the room they have."""
+        return self._wrapped_at == self.scrollable_content_region.width
+
+    def _fit(self) -> None:
+        if not self.fits:
+            self._layout_rows()
+            self.refresh()
+
     def _bar_shown(self) -> None:
         self._layout_rows()
         # Textual tells a bar that is not shown yet nothing of where the page has been scrolled to.
@@ -166,6 +176,8 @@ class LinesView(RoleView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
+        if not y and not self.fits:  # a bar went, and the room it had is known only now
+            self.call_after_refresh(self._fit)
         place = y + self.scroll_offset.y
         base = self.rich_style
         if place >= len(self._rows):

@@ -43,12 +43,24 @@ class TypedApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
-            self._typed.append(event)
+            self._typed += self._apart(event)
             if not self._under_way:
                 self._under_way = True
                 await self._go_on()
         else:
             await super().on_event(event)
+
+    def takes_alt(self, key: str) -> bool:
+        """Whether a key with alt means something of its own."""
+        return False
+
+    def _apart(self, event: events.Key | events.Paste) -> list[events.Key | events.Paste]:
+        """Escape and a letter right behind it: to a terminal they are that letter with alt."""
+        if isinstance(event, events.Key) and event.key.startswith("alt+"):
+            letter = event.character
+            if letter and not self.takes_alt(event.key):
+                return [events.Key("escape", "\x1b"), events.Key(letter, letter)]
+        return [event]
 
     async def _go_on(self) -> None:
         """Let in what was typed next, where the screen is ready for it."""

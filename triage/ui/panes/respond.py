@@ -42,9 +42,10 @@ def build(subject: Subject, _unfolded: frozenset[str]) -> Iterator[Page]:
         if isinstance(one, Investigation)
     ]
     drilled = tables(alert.doc.get("triage.drilldowns"))
+    questions += context.over_logs(alert)
 
     def page(last: bool) -> Page:
-        drill = subject.drilldowns if last and drilled else ()
+        drill = subject.drilldowns if last and drilled else None
         lines = list(_lines(alert, found, answers, drill, bool(drilled)))
         follows = zip(lines, [None, *lines], strict=False)
         kept = tuple(one for one, before in follows if one is not BLANK or before is not BLANK)
@@ -66,7 +67,7 @@ def _lines(
     alert: AlertDetail,
     found: guide.Guide,
     answers: dict[object, int | None],
-    drilldowns: Sequence[context.DrillDown],
+    drilldowns: Sequence[context.DrillDown] | None,
     drilled: bool,
 ) -> Iterator[Line]:
     if not found.steps:
@@ -81,10 +82,12 @@ def _lines(
         yield BLANK
     if drilled:
         yield heading("Drill-downs")
-        if not drilldowns:
+        if drilldowns is None:
             yield line(("…", "dim"))
-        for one in drilldowns:
+        for one in drilldowns or ():
             yield _drilldown(one)
+        for place, asked in enumerate(context.over_logs(alert)):
+            yield _question(asked, asked.label, answers, place, 6)
         yield BLANK
     known = [str(one) for one in values(alert.doc, "kibana.alert.rule.false_positives")]
     if known:
@@ -163,18 +166,23 @@ def _plugin(
         )  # fmt: skip
         yield Line(((lead + "  " + query, "accent"),), None, len(lead) + 4, wrap=False)
         return
-    asked = context.ask(alert, one)
+    yield _question(context.ask(alert, one), label, answers, place, len(lead) + 2)
+
+
+def _question(
+    asked: context.Asked, label: str, answers: dict[object, int | None], place: int, indent: int
+) -> Line:
     told, role = _told(asked, answers.get(asked, _NOT_YET))
-    yield Line(
+    return Line(
         (
-            (lead + "⌕ ", "dim"),
+            (" " * (indent - 2) + "⌕ ", "dim"),
             (label + "  " if label else "", ""),
             (told, role),
-            (f"  within {asked.window}" if not asked.problem else "", "dim"),
+            (f"  {asked.window}" if not asked.problem else "", "dim"),
             (f"  {', '.join(asked.notes)}" if asked.notes else "", "dim"),
         ),
         Item("question", f"question {place} {asked}", asked, asked.label),
-        len(lead) + 2,
+        indent,
     )
 
 

@@ -52,7 +52,8 @@ class Exceptions(FilteredPager):
     BINDINGS = keys.bindings("exceptions")
 
     def __init__(self, desk: Desk, news: News | None = None) -> None:
-        footer = [keys.BY_ID["back"], *keys.footer(["exceptions"])]
+        ends = [keys.BY_ID[name] for name in ("back", "search", "help")]
+        footer = [*ends[:1], *keys.footer(["exceptions"]), *ends[1:]]
         hint = "words of name, rule, field …"
         super().__init__("Exceptions", desk, hint, news=news, footer=footer)
         self._order = "file"

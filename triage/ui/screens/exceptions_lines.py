@@ -164,7 +164,7 @@ def detail_lines(
         field("file", f"{shown_path(item.path)}:{item.line}", copy=item.path),
         field(
             "hits",
-            (f"{one.hits.events:,} events", "match" if one.hits.events else "dim"),
+            (plural(one.hits.events, "event"), "match" if one.hits.events else "dim"),
             (f"   {sparkline(one.hits.by_day(newest, days))}", "accent"),
             (f"  {days} days to {day_time(newest)[:10]}", "dim"),
         ),

@@ -5,6 +5,7 @@ journal.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from triage.ui import keys
 from triage.ui.desk import Desk
@@ -28,7 +29,8 @@ class FilteredPager(LivePager):
         footer: Sequence[keys.Action] = (),
     ) -> None:
         """``hint``: what can be filtered by; ``words``: the filter it opens with."""
-        super().__init__(title, desk, news, footer)
+        shown = footer or keys.footer(["sheet"])
+        super().__init__(title, desk, news, [_narrows(action) for action in shown])
         self._hint = hint
         self._first = words
         self.words = words
@@ -60,3 +62,8 @@ class FilteredPager(LivePager):
         typed = self.query_one("#search", TextInput)
         typed.display = bool(typed.value)
         self.query_one("#sheet", LinesView).focus()
+
+
+def _narrows(action: keys.Action) -> keys.Action:
+    """Here the line that searches elsewhere is a filter."""
+    return replace(action, label="Filter") if action.id == "search" else action

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -46,9 +45,10 @@ _STATES = {
 
 _FOOTER = (
     keys.BY_ID["back"],
-    replace(keys.BY_ID["search"], label="Filter"),
+    keys.BY_ID["search"],
     *keys.footer(["rules"]),
     keys.BY_ID["copy.field"],
+    keys.BY_ID["help"],
 )
 
 
