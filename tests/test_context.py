@@ -191,7 +191,7 @@ def test_evidence_outlives_a_log_that_goes_before_the_window_has_passed(tmp_path
         engine.take(block)
     reader = CaseReader(engine.writer.connection)
     (alert,) = reader.alerts()
-    for passed, gathered, whole in ((0, False, False), (30, True, False), (301, True, True)):
+    for passed, gathered, whole in ((0, False, False), (60, True, False), (301, True, True)):
         now = events.START + (10 + passed) * times.SECOND
         list(engine.gather(60))
         assert (len(reader.events("pc-1", 0, 1 << 62)) == 10) is gathered

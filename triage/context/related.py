@@ -65,7 +65,7 @@ def nearest(
     the same in a log of a million events around the alert as in one of a thousand.
     """
     middle, host = alert.row.time, alert.row.host
-    known = case.events(host, middle - WINDOW, middle + WINDOW)
+    known = case.events(host, middle - WINDOW, middle + WINDOW, most)
     found = {one.id: one for one in (*(one.event for one in alert.matched), *known)}
     span, mark = (middle - WINDOW, middle + WINDOW), mark_of(host)
 
@@ -84,7 +84,8 @@ def nearest(
                 ):
                     found.setdefault(event.id, event)
         except (OSError, TriageError):
-            continue  # what the case itself knows has to do
+            yield answer  # what the case itself knows has to do
+            continue
         answer = best()
         found = {event.id: event for event in answer}
         yield answer

@@ -35,7 +35,8 @@ from triage.times import SECOND
 T = TypeVar("T")
 _RECENT_BLOCKS = 16  # of about a megabyte, held while evidence is gathered
 _EVIDENCE_EVENTS = 300  # kept around one alert
-_SOON = 20 * SECOND  # after which nearly all lines have come that tell of an instant
+_LATE = 20 * SECOND  # after which nearly all lines have come that tell of an instant
+_SOON = 40 * SECOND  # after an alert what lies around it is kept as far as it has come
 _GONE_FOR = 30 * 86_400 * SECOND
 
 
@@ -58,7 +59,7 @@ class _Gathering:
         passed = now - self.time
         full = len(self.events) == _EVIDENCE_EVENTS
         return passed >= WINDOW or (
-            full and passed >= abs(self.events[-1].time - self.time) + _SOON
+            full and passed >= abs(self.events[-1].time - self.time) + _LATE
         )
 
 

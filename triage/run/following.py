@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from triage.case.checkpoints import Checkpoints
 from triage.case.faults import CaseDamagedError, CaseUnavailableError, told
 from triage.case.lock import EngineLock
 from triage.case.mend import mark, marked
@@ -78,7 +79,8 @@ def follow(
             with settling():
                 engine = patience(start)
             try:
-                _follow(engine, stop, clock)
+                with Checkpoints(engine.writer.connection, case):
+                    _follow(engine, stop, clock)
             finally:
                 _say(engine, "stopped")
                 engine.close()
