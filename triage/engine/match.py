@@ -24,7 +24,7 @@ from triage.event import Event, Order, identity, order_of
 from triage.fields import Doc
 from triage.sources import Block, RecordError, decode
 from triage.sources.block import EXCERPT_BYTES
-from triage.sources.glance import Glance
+from triage.sources.glance import Glance, Seen
 
 _MOST_SIEVES = 32
 _WAITING = {name: reader(name) for name in WAITING_FIELDS}
@@ -199,12 +199,12 @@ class Matcher:
         self._sieves: dict[frozenset[str], Sieve] = {}  # of documents, by their outermost keys
         self._any_sieve = self._sieve(self._readers, None)
         # The same of records that a glance is enough for.
-        self._glance = Glance(
-            (*index.fields, *(name for name in _ALSO if name not in index.fields))
-        )
+        read = sorted({name for step in index.steps for name in step.condition.fields})
+        self._glance = Glance(tuple(dict.fromkeys((*index.fields, *read, *_ALSO))))
         self._seen = dict(zip(self._glance.names, self._glance.readers, strict=False))
         self._seen_sieves: dict[Any, Sieve] = {}  # by shape
         self._joins: dict[tuple[str, ...], front.Reader] = {}
+        self._tests: dict[Step, Callable[[Any], bool]] = {}
 
     def __call__(self, block: Block) -> BlockResult:
         run = _Run(block)
@@ -259,7 +259,7 @@ class Matcher:
             sieve = sieves.get(shape) or self._sieve_of_shape(shape)
             alive = sieve.alive(seen)
             todo = plan(alive)
-            if todo.steps or concerns(seen):
+            if concerns(seen) or (todo.steps and self._holds(todo.steps, seen)):
                 self._whole(block, number, run, alive)
                 continue
             time = time_of(seen)
@@ -267,6 +267,16 @@ class Matcher:
             if todo.fields and time is not None:
                 read = joins.get(todo.fields) or self._join(todo.fields)
                 run.pending.add(number, time, todo.waiting, read(seen))
+
+    def _holds(self, steps: Iterable[Step], seen: Seen) -> bool:
+        """Whether a record fulfils one of some steps."""
+        for step in steps:
+            test = self._tests.get(step)
+            if test is None:
+                test = self._tests[step] = step.condition.reading(self._seen.__getitem__)
+            if test(seen):
+                return True
+        return False
 
     def _join(self, fields: tuple[str, ...]) -> front.Reader:
         """What reads the values by which records wait."""

@@ -8,7 +8,7 @@ from itertools import islice, product
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from triage.eql.access import reader
+from triage.eql.access import Reader, reader
 from triage.eql.conditions import condition_tree
 from triage.eql.nodes import Field, Stage
 from triage.eql.tree import (
@@ -41,6 +41,11 @@ class CompiledStage:
     matches: Matcher  # category and condition
     keys: Callable[[Doc], list[tuple[Any, ...]]]  # all join keys of an event; [] if one is missing
     fields: frozenset[str]  # every field the stage reads
+
+    def reading(self, reader_of: Callable[[str], Reader]) -> Matcher:
+        """Category and condition, of an event whose fields are read by other means."""
+        condition = matcher(self.tree, reader_of)
+        return _with_category(self.stage.category, self.category_field, condition, reader_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,15 @@ def _tree(stage: Stage, field_types: FieldTypes) -> Tree:
     return known
 
 
-def _with_category(category: str | None, field: str, condition: Matcher) -> Matcher:
+def _with_category(
+    category: str | None,
+    field: str,
+    condition: Matcher,
+    reader_of: Callable[[str], Reader] = reader,
+) -> Matcher:
     if category is None:
         return condition
-    read = reader(field)
+    read = reader_of(field)
 
     def matches(doc: Doc) -> bool:
         found = read(doc)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any, TypeAlias
 
-from triage.eql.access import reader
+from triage.eql.access import Reader, reader
 from triage.fields import Doc
 
 # An event may hold long arrays in several fields of one test or key; so many combinations of
@@ -76,24 +76,24 @@ class Fixed:
 Tree: TypeAlias = Leaf | AllOf | AnyOf | Negation | Fixed
 
 
-def matcher(tree: Tree) -> Matcher:
-    """The closure of a tree."""
+def matcher(tree: Tree, reader_of: Callable[[str], Reader] = reader) -> Matcher:
+    """The closure of a tree; ``reader_of`` gives what reads a field."""
     match tree:
         case Fixed(value=value):
             return lambda doc: value
         case Leaf(fields=(name,), test=test):
-            read = reader(name)
+            read = reader_of(name)
             return lambda doc: test(read(doc))
         case Leaf(fields=names, test=test):
-            readers = tuple(map(reader, names))
+            readers = tuple(map(reader_of, names))
             return lambda doc: test(*[read(doc) for read in readers])
         case Negation(member=member):
-            inner = matcher(member)
+            inner = matcher(member, reader_of)
             return lambda doc: not inner(doc)
         case AllOf(members=members):
-            return _all(tuple(map(matcher, members)))
+            return _all(tuple(matcher(one, reader_of) for one in members))
         case AnyOf(members=members):
-            return _any(tuple(map(matcher, members)))
+            return _any(tuple(matcher(one, reader_of) for one in members))
 
 
 def _all(tests: tuple[Matcher, ...]) -> Matcher:
