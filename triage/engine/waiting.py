@@ -114,7 +114,13 @@ class Waiting:
         place = place_of(block)
         for hit in result.hits:
             for value, rule_id, low, high in self._opened(hit):
-                fresh = [one for one, held in self._fresh.items() if value in held.pending.rows]
+                fresh = [
+                    one
+                    for one, held in self._fresh.items()
+                    if held.known.max_time >= low
+                    and held.known.min_time <= high
+                    and value in held.pending.rows
+                ]
                 for known in (*fresh, *self._blocks.find(value, low, high)):
                     if known != place:
                         self._late(known, value, rule_id, (low, high), wake)
