@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def test_what_is_seen_is_what_decoding_gives(
             if not isinstance(node, dict):
                 break
         if isinstance(node, dict):
-            node[name if dotted else parts[-1]] = value
+            node[name if dotted else parts[-1]] = copy.deepcopy(value)
     for name in drops:
         doc.pop(name, None)
     record = json.dumps(doc, ensure_ascii=plain).encode()
