@@ -6,7 +6,10 @@ A case with so many alerts is made of the samples' (documents of 12 kB, as Elast
 then `triage watch --case` opens it. "First screen" is from the start of the process to the newest
 alert being painted. A key's time is from its being typed to what it brings about being painted;
 once with nothing else going on, once while another process writes RATE alerts a second into the
-case. Times are of the clock on the wall, so whatever else the machine does shows in them.
+case. Times are of the clock on the wall, so whatever else the machine does shows in them; beside
+them stands what is left without the time in which the console's thread was ready and others had
+the processors (Linux tells that), and what the console took of a processor for each key, with all
+it did meanwhile. Python's bytecode is kept between starts, as it is where triage is installed.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ COLOURS = re.compile(rb"\x1b\[[^m]*m")
 # What stands on the cursor's ground.
 CURSOR = re.compile(rb"(?:\x1b\[[^m]*48;2;36;52;71m[^\x1b]*\x1b\[0m)+")
 STATE = re.compile(
-    "(follow  )?(\\d+ marked(?: …V)?  )?(?:sorting …  )?(by [a-z ]+  )?sort ([a-z]+)".encode()
+    "(follow  )?(\\d+ marked(?: …V)?  )?(sorting …  )?(by [a-z ]+  )?sort ([a-z]+)".encode()
 )
 # A key, its name, and which group of STATE it changes; 0: the alert under the cursor.
 KEYS: tuple[tuple[str, str, int], ...] = (
@@ -47,8 +50,10 @@ KEYS: tuple[tuple[str, str, int], ...] = (
     ("\x15", "page up", 0),
     (" ", "mark", 2),
     ("F", "follow, on and off", 1),
-    ("s", "sort", 4),
-    ("b", "group", 3),
+    ("s", "sort", 5),
+    (" ", "mark, while sorting", 2),
+    ("b", "group", 4),
+    (" ", "mark, while grouping", 2),
 )
 
 
@@ -115,9 +120,9 @@ class Console(Terminal):
     def __init__(self, case: Path, logs: Path) -> None:
         self.began = time.perf_counter()
         command = [sys.executable, "-m", "triage", "watch", str(logs), "--case", str(case)]
-        super().__init__(
-            command, size=(120, 36), env={"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        )
+        env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONDONTWRITEBYTECODE": "",
+               "PYTHONPYCACHEPREFIX": str(case.parent / "bytecode")}  # fmt: skip
+        super().__init__(command, size=(120, 36), env=env)
 
     def seconds_to(self, painted: Callable[[bytes], bool], timeout: float = 20.0) -> float:
         """Until what came from now on is ``painted``; raises TimeoutError."""
@@ -128,12 +133,18 @@ class Console(Terminal):
                 return time.perf_counter() - began
         raise TimeoutError(bytes(self.output[start:])[-2000:])
 
-    def key(self, key: str, changes: int) -> float:
-        """Seconds from a key to the paint of what it ``changes`` (see KEYS)."""
+    def key(self, key: str, changes: int) -> tuple[float, float]:
+        """Seconds from a key to the paint of what it ``changes`` (see KEYS), and without those in
+        which the console waited for a processor."""
+        waited = self.waited()
         before = _shown(bytes(self.output[-400_000:]), changes)
+        start = len(self.output)
+        self.settle(0.002)  # what came meanwhile is no answer to the key
+        before = _shown(bytes(self.output[start:]), changes) or before
         self.press(key)
         try:
-            return self.seconds_to(lambda output: _shown(output, changes) not in (None, before))
+            took = self.seconds_to(lambda output: _shown(output, changes) not in (None, before))
+            return took, max(0.0, took - (self.waited() - waited))
         except TimeoutError as error:
             raise TimeoutError(f"{key!r} changed nothing: it was {before!r}") from error
 
@@ -143,10 +154,28 @@ class Console(Terminal):
         while time.monotonic() < end:
             self.read(0.05)
 
+    def arranged(self) -> None:
+        """Wait until nothing is sorted or grouped any more."""
+        end = time.monotonic() + 20
+        self.settle(0.1)
+        while time.monotonic() < end:
+            states = STATE.findall(COLOURS.sub(b"", bytes(self.output[-400_000:])))
+            if not (states and states[-1][2]):
+                return
+            self.settle(0.1)
+
     def cpu(self) -> float:
         """Seconds of processor the console took so far, without its engine."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def waited(self) -> float:
+        """Seconds that the console's first thread was ready to run and did not; 0.0 where the
+        system does not tell."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        except OSError:
+            return 0.0
 
     def memory(self) -> float:
         """Resident memory of the console, MiB."""
@@ -164,23 +193,31 @@ def _shown(output: bytes, what: int) -> bytes | None:
     return (states[-1][what] or b"") if states else None
 
 
-def measure(console: Console) -> dict[str, list[float]]:
-    """Seconds of each key, in turns."""
-    found: dict[str, list[float]] = {name: [] for _, name, _ in KEYS}
+def measure(console: Console, what: str) -> None:
+    """Press each key in turns, and tell how long each took."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for _, name, _ in KEYS}
+    cpu = console.cpu()
     for _ in range(ROUNDS):
+        console.arranged()
         console.press("g")  # where every cursor key has somewhere to go
         console.settle(0.2)
         for key, name, changes in KEYS:
             found[name].append(console.key(key, changes))
             console.settle(0.05)
-    return found
+    cpu = (console.cpu() - cpu) / ROUNDS / len(KEYS)
+    print(f"{what}: {cpu * 1000:,.0f} ms of processor a key")
+    for name, seconds in found.items():
+        print(told(name, seconds))
+    print(told("any key", [one for seconds in found.values() for one in seconds]))
 
 
-def told(name: str, seconds: list[float]) -> str:
-    ordered = sorted(seconds)
-    p95 = ordered[max(0, -(-len(ordered) * 95 // 100) - 1)]
-    shown = (statistics.median(ordered), p95, ordered[-1])
-    return f"  {name:<22}" + "".join(f"{one * 1000:>7.0f}" for one in shown)
+def told(name: str, seconds: list[tuple[float, float]]) -> str:
+    line = f"  {name:<22}"
+    for ordered in map(sorted, zip(*seconds, strict=True)):
+        p95 = ordered[max(0, -(-len(ordered) * 95 // 100) - 1)]
+        shown = (statistics.median(ordered), p95, ordered[-1])
+        line += "".join(f"{one * 1000:>7.0f}" for one in shown) + "   "
+    return line.rstrip()
 
 
 def main() -> None:
@@ -195,11 +232,12 @@ def main() -> None:
         newest = f"H{alerts - 1:07}".encode()
         starts: list[float] = []
         cpu: list[float] = []
-        for _ in range(SCREENS):
+        for start in range(SCREENS + 1):
             with Console(case, logs) as console:
                 console.seconds_to(lambda output: newest in output)
-                starts.append(time.perf_counter() - console.began)
-                cpu.append(console.cpu())
+                if start:  # the first writes the bytecode
+                    starts.append(time.perf_counter() - console.began)
+                    cpu.append(console.cpu())
         median = statistics.median(starts) * 1000
         print(f"first screen          {median:,.0f} ms ({min(cpu) * 1000:,.0f} ms of processor)")
         with Console(case, logs) as console:
@@ -207,26 +245,20 @@ def main() -> None:
             print(f"all alerts read after {(time.perf_counter() - console.began) * 1000:,.0f} ms")
             console.settle(2)
             print(f"memory                {console.memory():,.0f} MiB")
-            print(f"key → paint, ms       {'p50':>8}{'p95':>7}{'most':>7}")
-            quiet = measure(console)
-            print("quiet")
-            for name, seconds in quiet.items():
-                print(told(name, seconds))
-            print(told("any key", [one for seconds in quiet.values() for one in seconds]))
+            columns = f"{'p50':>7}{'p95':>7}{'most':>7}   "
+            print(f"key → paint, ms         {columns}{columns}(without waiting)")
+            measure(console, "quiet")
             seconds_ = str(ROUNDS * len(KEYS) * 0.2 + 10)
             arguments = [str(case), str(rate), str(alerts), seconds_]
             writer = subprocess.Popen([sys.executable, __file__, "--load", *arguments])
             try:
                 console.settle(3)
-                busy = measure(console)
+                measure(console, f"while {rate:,} alerts arrive a second")
             finally:
                 writer.kill()
                 writer.wait()
-            print(f"while {rate:,} alerts arrive a second")
-            for name, seconds in busy.items():
-                print(told(name, seconds))
-            print(told("any key", [one for seconds in busy.values() for one in seconds]))
-            print(f"memory                {console.memory():,.0f} MiB")
+            found = re.findall(rb"([\d,]+) of [\d,]+ ", COLOURS.sub(b"", console.output[-400_000:]))
+            print(f"memory                {console.memory():,.0f} MiB, {found[-1].decode()} alerts")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ to a row number.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -72,7 +71,7 @@ class AlertList(RoleView, can_focus=True):
         self._painted: dict[int, Look] = {}  # what each line of the screen shows
         self._strips: dict[Look, Strip] = {}
         self._width = 0  # of all strips
-        self._marked_in: Counter[GroupKey] | None = None  # None: to be counted
+        self._marked_in: dict[GroupKey, int] = {}  # how many alerts, as far as it was asked
         store.listen(self._store_changed)
 
     # The store ------------------------------------------------------------------------------------
@@ -80,6 +79,7 @@ class AlertList(RoleView, can_focus=True):
     def _store_changed(self, change: Change) -> None:
         if change.reset:
             grouped = self.listing
+            self._marked_in.clear()
             self.listing = listing(self.store)
             if self.store.groups is None:
                 self.head = None
@@ -97,7 +97,7 @@ class AlertList(RoleView, can_focus=True):
             changed = self.marked if change.reset else change.touched & self.marked
             if changed:
                 self.marked -= {one for one in changed if not self.store.shows(one)}
-                self._marked_in = None
+                self._marked_in.clear()
         newest_first = self.follow or not (self.touched or self.settled)
         if len(self.store) and newest_first and (change.added or change.reset):
             self._go(self._newest() if self.follow else 0)
@@ -256,7 +256,7 @@ class AlertList(RoleView, can_focus=True):
         if self.store.groups is not None:
             self.store.groups.open(open_groups)
         self.marked = {one for one in marked if self.store.shows(one)}
-        self._marked_in = None
+        self._marked_in.clear()
         self._refold()
 
     def go_to(self, alert_id: str, on_group: bool = False, line: int | None = None) -> None:
@@ -326,17 +326,22 @@ class AlertList(RoleView, can_focus=True):
         self._seen()
 
     def action_mark(self) -> None:
-        group = self._head_group()
+        group, row, groups = self._head_group(), self.row, self.store.groups
         if group is not None:
-            ids = set(group.ids())
-            self.marked = self.marked - ids if ids <= self.marked else self.marked | ids
+            ids = group.ids()
+            if self.marked.issuperset(ids):
+                self.marked.difference_update(ids)
+            else:
+                self.marked.update(ids)
         elif self.alert_id:
             self.marked ^= {self.alert_id}
-        self._marks_changed()
+            group = groups.group_of(row) if groups is not None and row is not None else None
+        if group is not None:
+            self._marked_in.pop(group.key, None)
         self._move(1)
 
     def _marks_changed(self) -> None:
-        self._marked_in = None
+        self._marked_in.clear()
         self.repaint()
         self._seen()
 
@@ -458,13 +463,12 @@ class AlertList(RoleView, can_focus=True):
 
     def _marks(self, group: Group) -> str:
         """The sign before a group: all of its alerts are marked, some, or none."""
-        groups = self.store.groups
-        if not self.marked or groups is None:
+        if not self.marked:
             return " "
-        if self._marked_in is None:
-            rows = (row for one in self.marked if (row := self.store.get(one)) is not None)
-            self._marked_in = Counter(map(groups.key, rows))
-        marked = self._marked_in[group.key]
+        marked = self._marked_in.get(group.key)
+        if marked is None:
+            marked = sum(key[-1] in self.marked for key in group.keys)
+            self._marked_in[group.key] = marked
         return "✓" if marked == len(group) else "·" if marked else " "
 
     def show_empty(self, text: str) -> None:

@@ -7,7 +7,7 @@ within them. All is kept up alert by alert: a batch of arrivals never groups the
 from __future__ import annotations
 
 import ipaddress
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -206,11 +206,15 @@ class Groups:
             del group.keys[bisect_left(group.keys, key)]
             del group.times[bisect_left(group.times, row.time)]
             group.tally(row, -1)
+        fresh: dict[GroupKey, tuple[list[Key], list[int]]] = {}
         for name, key, row in coming:
-            group = moving[name]
-            insort(group.keys, key)
-            insort(group.times, row.time)
-            group.tally(row, 1)
+            keys, times = fresh.setdefault(name, ([], []))
+            keys.append(key)
+            times.append(row.time)
+            moving[name].tally(row, 1)
+        for name, (keys, times) in fresh.items():
+            insert(moving[name].keys, sorted(keys))
+            insert(moving[name].times, sorted(times))
         for old, new in changed:
             group = self._groups[key_of(old)]
             group.tally(old, -1)

@@ -4,10 +4,11 @@ of those that came were not in sight yet. No widget.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from triage.ui.grouping import Group, GroupKey, Groups, Key
+from triage.ui.ordering import insert
 from triage.ui.store import AlertStore
 
 _MAX_UNSEEN = 10_000
@@ -34,10 +35,12 @@ class Alerts:
 
     def arrived(self, alert_ids: Iterable[str], first: int, last: int) -> None:
         """Take in what came and is not in the rows from ``first`` to before ``last``."""
-        for alert_id in alert_ids:
-            place = self._store.place(alert_id)
-            if place is not None and not first <= place < last:
-                insort(self._unseen, self._store.key(alert_id))
+        store, last = self._store, min(last, len(self))
+        if first >= last:
+            return
+        low, high = store.key_at(first), store.key_at(last - 1)
+        keys = [store.key(one) for one in alert_ids if store.shows(one)]
+        insert(self._unseen, sorted(key for key in keys if not low <= key <= high))
         del self._unseen[_MAX_UNSEEN:]
 
     def unseen(self, first: int, last: int) -> tuple[int, int]:
