@@ -30,6 +30,9 @@ def test_a_text_that_nobody_changed_is_the_draft() -> None:
     assert read_draft(draft_text(DRAFT), DRAFT, NOWHERE) == DRAFT
     assert written(draft_text(DRAFT))
     assert not written("# all of it deleted\n\n")
+    new = replace(DRAFT, reason="", name="")
+    assert 'comment = ""' in draft_text(new)
+    assert read_draft(draft_text(new), new, NOWHERE) == new
 
 
 @given(
@@ -77,7 +80,7 @@ def test_what_is_wrong_is_said(old: str, new: str, wrong: str) -> None:
 EDITOR = """#!/bin/sh
 # The first time a mistake is made, the second time it is mended.
 if grep -q 'type = "mtach"' "$1"; then
-    sed -i 's/mtach/match/; s/^comment.*//; s/^rules/comment = "CHG-4711"\\nrules/' "$1"
+    sed -i 's/mtach/match/; s/^comment.*/comment = "CHG-4711"/' "$1"
 else
     sed -i 's/type = "match"/type = "mtach"/' "$1"
 fi

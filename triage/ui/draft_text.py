@@ -30,7 +30,10 @@ def draft_text(draft: Draft) -> str:
         draft.scope.tags,
         expire_time=draft.expire_time,
     )
-    return _HEAD + item_text(item, KEYS)
+    text = item_text(item, KEYS)
+    if not draft.reason:  # it is required, so its place is there
+        text = text.replace("[[item]]\n", '[[item]]\ncomment = ""\n', 1)
+    return _HEAD + text
 
 
 def read_draft(text: str, draft: Draft, folder: Path) -> Draft:
