@@ -81,6 +81,18 @@ async def test_an_exception_can_be_typed_before_its_editor_is_there(
         assert "the patch agent" in written[0].read_text()
 
 
+async def test_a_step_is_ticked_of_the_alert_one_has_come_to(console: Make, case: Path) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        first, second, third = (row.id for row in app.desk.store[:3])
+        await type_at_once(pilot, "\r6 n nj ")
+        reader = CaseReader(str(case))
+        ticks = [len(reader.marks().get(one, {})) for one in (first, second, third)]
+        reader.close()
+        assert ticks == [1, 1, 1]
+
+
 async def test_escape_waits_for_nothing_that_a_screen_still_reads(console: Make) -> None:
     app = console()
     async with app.run_test(size=(120, 36)) as pilot:

@@ -37,6 +37,7 @@ class PaneView(LinesView):
         self._unfolded: frozenset[str] = frozenset()
         self._generation = 0
         self._fresh = False  # the next page is of another alert
+        self.stale = False  # what is shown is of another alert than the one looked at
         self._timer: Timer | None = None
         self.settled = 0  # generation whose last page is shown: what tests wait for
 
@@ -53,12 +54,13 @@ class PaneView(LinesView):
         if alert_id != self._alert_id:
             self._alert_id = alert_id
             self._unfolded = frozenset()
-            self._fresh = True
+            self._fresh = self.stale = True
         self._generation += 1
         if self._timer is not None:
             self._timer.stop()
         if not alert_id:
             self.settled = self._generation
+            self.stale = False
             self.show((), keep=False)
             return
         # Not a very short timer: Textual loses one that a busy machine makes late from the start.
@@ -79,9 +81,7 @@ class PaneView(LinesView):
             worker: Worker[None] = get_current_worker()
             try:
                 subject = self._desk.subjects.get(alert_id, window)
-                if subject is None:
-                    return
-                for page in self.pane.build(subject, unfolded):
+                for page in self.pane.build(subject, unfolded) if subject else ():
                     if worker.is_cancelled:
                         return
                     self.post_message(self.Loaded(generation, page))
@@ -96,11 +96,13 @@ class PaneView(LinesView):
         message.stop()
         if message.generation == -self._generation:
             self.settled = self._generation
+            self.stale = False
         elif message.generation == self._generation:
             page = message.page
             if page.first_word and not self._fresh:
                 return  # the same alert again: what is shown stays until all of it is here
             self.show(page.lines, keep=not self._fresh, start=page.start)
+            self.stale = False
             self._fresh = page.first_word
             self._title(message.page.badge)
 

@@ -36,7 +36,8 @@ class AlertScreen(DecidingScreen):
 
     @property
     def takes_keys(self) -> bool:
-        return not self.desk.preparing
+        pane = self.focused  # a key on the step of another alert would tick it for this one
+        return not (self.desk.preparing or (isinstance(pane, PaneView) and pane.stale))
 
     # What subclasses say --------------------------------------------------------------------------
 
