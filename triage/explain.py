@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from triage import times
-from triage.engine.match import Hit, Matcher
+from triage.engine.match import Matcher
+from triage.engine.result import Hit
 from triage.engine.sequence import Sequencer
 from triage.eql import CompiledStage, Query, Stage, compile_stage
 from triage.eql import Test as EqlTest

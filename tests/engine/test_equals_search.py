@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from triage import times
 from triage.engine.blocks import BlockPlace, KnownBlock
-from triage.engine.match import Hit, Matcher
+from triage.engine.match import Matcher
+from triage.engine.result import Hit
 from triage.engine.sequence import Match, Sequencer
 from triage.engine.waiting import Waiting
 from triage.eql import parse, search

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from tests.events import connect, start
 from triage import times
-from triage.engine.match import BlockResult, Hit, Matcher
+from triage.engine.match import Matcher
+from triage.engine.result import BlockResult, Hit
 from triage.engine.sequence import Sequencer
 from triage.eql import parse
 from triage.rules import load_rules

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage import times
-from triage.engine.match import Hit, StoredEvent
+from triage.engine.result import Hit, StoredEvent
 from triage.engine.sequence import Match, Sequencer
 from triage.eql import parse
 

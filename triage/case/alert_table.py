@@ -11,7 +11,7 @@ from triage.alert import Alert, alert_id, bucket_of, build
 from triage.case import risk
 from triage.case.evidence_tables import store_event
 from triage.case.schema import ROOT, count, next_change
-from triage.engine.match import StoredEvent
+from triage.engine.result import StoredEvent
 from triage.engine.sequence import Match
 from triage.risk import contributions
 from triage.rules import Rule

@@ -10,7 +10,7 @@ import orjson
 
 from triage.case.schema import stored_path, told_path
 from triage.engine.blocks import BlockPlace, KnownBlock, joined_values, joins
-from triage.engine.match import BlockResult
+from triage.engine.result import BlockResult
 from triage.sources import Block, Position
 
 _MOST_ROWS = 1_000  # of logs whose last row is at hand

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import apsw
 
 from triage.case.schema import stored_path
-from triage.engine.match import BlockResult, StoredEvent, Suppression
+from triage.engine.result import BlockResult, StoredEvent, Suppression
 from triage.errors import Reject
 
 

@@ -33,7 +33,7 @@ from triage.case.schema import (
 from triage.case.switches import ON, switches
 from triage.case.telling import Telling
 from triage.engine.blocks import KnownBlock
-from triage.engine.match import BlockResult, Hit, StoredEvent, Suppression
+from triage.engine.result import BlockResult, Hit, StoredEvent, Suppression
 from triage.engine.sequence import Advance
 from triage.event import Event
 from triage.failpoints import fail_point

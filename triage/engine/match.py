@@ -6,21 +6,20 @@ order, in any process, on any machine; all that needs order or memory is in ``se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from triage.engine import front
-from triage.engine.contacts import Contact, Meetings, Resolved
 from triage.engine.gates import Gate, key_of
 from triage.engine.index import UNTIL, WAITING_FIELDS, ExceptedRule, Step, StepIndex
-from triage.engine.process import ProcessChange, host_of, process_change
+from triage.engine.process import host_of
+from triage.engine.result import BlockResult, Gathered, Hit, StoredEvent, Suppression
 from triage.engine.sieve import Demands, Sieve
 from triage.eql.access import Reader, reader
 from triage.errors import Reject
-from triage.event import Event, Order, identity, order_of
+from triage.event import order_of
 from triage.fields import Doc
 from triage.sources import Block, RecordError, decode
 from triage.sources.block import EXCERPT_BYTES
@@ -29,149 +28,6 @@ from triage.sources.glance import Glance, Seen
 _MOST_SIEVES = 32
 _WAITING = {name: reader(name) for name in WAITING_FIELDS}
 _ALSO = (*WAITING_FIELDS, "event.type", "destination.ip", "dns.resolved_ip")
-
-
-class StoredEvent:
-    """An event worth keeping: its document as JSON, ready for the case.
-
-    Most events that could be part of something never are. So one can be made of the raw record;
-    its id and its body are worked out when they are asked for.
-    """
-
-    __slots__ = ("_body", "_format", "_id", "host", "order", "record")
-
-    def __init__(self, id: str, order: tuple[int, int, str, int], host: str, body: bytes) -> None:
-        self.order = order
-        self.host = host
-        self._id = id
-        self._body = body
-        self.record: bytes | None = None  # what it was made of, where that is known
-        self._format = ""  # of the record while it is not decoded yet
-
-    @classmethod
-    def of_record(
-        cls, format: str, record: bytes, order: tuple[int, int, str, int], host: str
-    ) -> StoredEvent:
-        """The event of a record that decodes to one."""
-        event = cls("", order, host, b"")
-        event.record, event._format = record, format
-        return event
-
-    @property
-    def id(self) -> str:
-        """As :func:`triage.event.identity` has it."""
-        if self._format:
-            self._decode()
-        return self._id
-
-    @property
-    def body(self) -> bytes:
-        """The document as JSON."""
-        if self._format:
-            self._decode()
-        return self._body
-
-    @property
-    def size(self) -> int:
-        """About the bytes it takes."""
-        return len(self._body) + (len(self.record) if self.record is not None else 0)
-
-    def event(self) -> Event:
-        """The event again, its document decoded."""
-        return Event(self.id, self.order, orjson.loads(self.body))
-
-    def _decode(self) -> None:
-        doc = decode(self._format, self.record or b"") or {}
-        self._id = identity(doc)
-        # A copy: orjson's own keeps the room it was written in, three times what it needs.
-        self._body = bytes(memoryview(orjson.dumps(doc, default=str)))
-        self._format = ""
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, StoredEvent):
-            return NotImplemented
-        mine = (self.id, self.order, self.host, self.body)
-        return mine == (other.id, other.order, other.host, other.body)
-
-    def __hash__(self) -> int:
-        return hash(self.order)
-
-
-class Hit(NamedTuple):  # there are several an event: a tuple is made in a third of the time
-    """An event that fills stages of a rule for one join key."""
-
-    rule_id: str
-    key: str  # the join key as JSON: typed, so that 1 is not "1"
-    stages: tuple[int, ...]
-    event: StoredEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """An event that an exception kept from a rule."""
-
-    item_id: str
-    rule_id: str
-    event: StoredEvent
-
-
-@dataclass(slots=True)
-class Pending:
-    """The records of a block that may fill later stages, once a first one is open for their key.
-
-    In columns, a row a record, since there are nearly as many as events and they may come from
-    another process.
-    """
-
-    rows: dict[Any, list[int]] = field(default_factory=dict)  # by join value, in order
-    at: list[int] = field(default_factory=list)  # number of the record in the block
-    time: list[int] = field(default_factory=list)  # ns
-    steps: list[int] = field(default_factory=list)  # place in `masks`
-    masks: dict[int, int] = field(default_factory=dict)  # masks of steps, each with its place
-
-    def add(self, at: int, time: int, mask: int, values: Iterable[Any]) -> None:
-        """A record with the values by which it waits: each a text, several, or None."""
-        row = len(self.at)
-        self.at.append(at)
-        self.time.append(time)
-        self.steps.append(self.masks.setdefault(mask, len(self.masks)))
-        for value in values:
-            if value.__class__ is list:
-                for one in value:
-                    self._wait(row, one)
-            elif value is not None:
-                self._wait(row, value)
-
-    def _wait(self, row: int, value: Any) -> None:
-        known = self.rows.get(value)
-        if known is None:
-            self.rows[value] = [row]
-        elif known[-1] != row:
-            known.append(row)
-
-    def of(self, value: Any) -> Iterator[tuple[int, int, int]]:
-        """(number of the record, its time, mask of the steps) of those that wait by a value."""
-        masks = list(self.masks)
-        for row in self.rows.get(value, ()):
-            yield self.at[row], self.time[row], masks[self.steps[row]]
-
-
-@dataclass(frozen=True, slots=True)
-class BlockResult:
-    """What a block held: the hits and everything the case wants to know of it."""
-
-    hits: tuple[Hit, ...]
-    suppressed: tuple[Suppression, ...]
-    processes: tuple[ProcessChange, ...]
-    rejects: tuple[Reject, ...]
-    events: int
-    untimed: int  # events without a usable time: they take no part in sequences
-    min_time: int  # ns; 0 where the block holds no event with a time
-    max_time: int
-    hosts: tuple[str, ...]
-    pending: Pending = field(default_factory=Pending)
-    contacts: tuple[Contact, ...] = ()
-    resolved: tuple[Resolved, ...] = ()
 
 
 class Matcher:
@@ -207,7 +63,7 @@ class Matcher:
         self._tests: dict[Step, Callable[[Any], bool]] = {}
 
     def __call__(self, block: Block) -> BlockResult:
-        run = _Run(block)
+        run = Gathered(block)
         if self._optimise and self._glance.takes(block):
             self._at_a_glance(block, run)
         else:
@@ -215,7 +71,7 @@ class Matcher:
                 self._whole(block, number, run)
         return run.result()
 
-    def _whole(self, block: Block, number: int, run: _Run, alive: int | None = None) -> None:
+    def _whole(self, block: Block, number: int, run: Gathered, alive: int | None = None) -> None:
         """A record that has to be decoded; ``alive``: the steps it may fill, where known."""
         record, position = block.records[number], block.positions[number]
         try:
@@ -245,7 +101,7 @@ class Matcher:
             values = [_WAITING[name](doc) for name in todo.fields]
             run.pending.add(number, order[0], todo.waiting, values)
 
-    def _at_a_glance(self, block: Block, run: _Run) -> None:
+    def _at_a_glance(self, block: Block, run: Gathered) -> None:
         """A block's records, of which most need not be decoded."""
         glance, plan, sieves, joins = self._glance, self.index.plan, self._seen_sieves, self._joins
         look, time_of, shape_of = glance.look, glance.time_of, glance.shape
@@ -300,7 +156,7 @@ class Matcher:
         if order is None:
             return (), ()
         stored = StoredEvent.of_record(block.format, record, order, host_of(doc))
-        run = _Run(block)
+        run = Gathered(block)
         self._try(doc, stored, self.index.of(steps), run)
         hits: list[Hit] = []
         for hit in run.hits:
@@ -315,7 +171,7 @@ class Matcher:
         """The steps that are tried on a document: all that its fields do not rule out."""
         return self.index.of(self._sieve_for(doc).alive(doc))
 
-    def _try(self, doc: Doc, stored: StoredEvent, steps: Iterable[Step], run: _Run) -> None:
+    def _try(self, doc: Doc, stored: StoredEvent, steps: Iterable[Step], run: Gathered) -> None:
         touched: dict[tuple[str, str], tuple[int, ...]] = {}
         joins: dict[tuple[tuple[str, bool], ...], list[str]] = {}  # most rules join by the same
         for step in steps:
@@ -398,52 +254,3 @@ def _in_order(stage: int) -> tuple[bool, int]:
 
 def _keys(step: Step, doc: Doc) -> list[str]:
     return [orjson.dumps(key, default=str).decode() for key in step.condition.keys(doc)]
-
-
-class _Run:
-    """What is gathered over a block."""
-
-    def __init__(self, block: Block) -> None:
-        self.hits: list[Hit] = []
-        self.suppressed: list[Suppression] = []
-        self.processes: list[ProcessChange] = []
-        self.rejects = list(block.rejects)
-        self.pending = Pending()
-        self.meetings = Meetings()
-        self._hosts: set[str] = set()
-        self._min_time = self._max_time = self._events = self._untimed = 0
-
-    def note(self, host: str, time: int | None) -> None:
-        """An event, by its host and its time in ns."""
-        self._events += 1
-        self._hosts.add(host)
-        if time is None:
-            self._untimed += 1
-            return
-        if time < self._min_time or not self._min_time:
-            self._min_time = time
-        if time > self._max_time:
-            self._max_time = time
-
-    def tell_case(self, doc: Doc, host: str, order: Order | None) -> None:
-        """What an event has to say of a process or a connection."""
-        if change := process_change(doc, host, order):
-            self.processes.append(change)
-        elif order:
-            self.meetings.take(doc, host, order[0])
-
-    def result(self) -> BlockResult:
-        return BlockResult(
-            tuple(self.hits),
-            tuple(self.suppressed),
-            tuple(self.processes),
-            tuple(self.rejects),
-            self._events,
-            self._untimed,
-            self._min_time,
-            self._max_time,
-            tuple(sorted(self._hosts)),
-            self.pending,
-            self.meetings.contacts,
-            self.meetings.resolved,
-        )

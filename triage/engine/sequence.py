@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import orjson
 
 from triage.engine.index import RuleLike
-from triage.engine.match import Hit, StoredEvent
+from triage.engine.result import Hit, StoredEvent
 from triage.eql.machine import SampleMachine, SequenceMachine
 from triage.times import SECOND
 

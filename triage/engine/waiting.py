@@ -22,7 +22,8 @@ import orjson
 
 from triage.engine.blocks import BlockPlace, KnownBlock, KnownBlocks, hash_of
 from triage.engine.index import Opener
-from triage.engine.match import BlockResult, Hit, Matcher, Pending, Suppression
+from triage.engine.match import Matcher
+from triage.engine.result import BlockResult, Hit, Pending, Suppression
 from triage.sources import Block
 
 _FOR_EVER = (1 << 63) - 1

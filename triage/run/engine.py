@@ -18,8 +18,8 @@ from triage.case.schema import MEMORY
 from triage.case.write import CaseWriter, Committed
 from triage.context import WINDOW, nearest
 from triage.engine.blocks import BlockPlace
-from triage.engine.match import BlockResult, Hit, Suppression
 from triage.engine.process import host_of
+from triage.engine.result import BlockResult, Hit, Suppression
 from triage.engine.sequence import Sequencer
 from triage.engine.waiting import Waiting
 from triage.errors import TriageError

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from triage.case.model import SourceState as CaseSource
-from triage.engine.match import BlockResult
+from triage.engine.result import BlockResult
 from triage.engine.sequence import Advance
 from triage.engine.timing import RuleTimes
 from triage.sources import Block, SourceState

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 
-from triage.engine.match import BlockResult, Matcher
+from triage.engine.match import Matcher
+from triage.engine.result import BlockResult
 from triage.run.given import Config, wall_clock
 from triage.run.rulebook import Rulebook, settling
 from triage.sources import Block

@@ -1,0 +1,208 @@
+"""Result: what is told of a block, from the events that touch a rule to those that only wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from triage.engine.contacts import Contact, Meetings, Resolved
+from triage.engine.process import ProcessChange, process_change
+from triage.errors import Reject
+from triage.event import Event, Order, identity
+from triage.fields import Doc
+from triage.sources import Block, decode
+
+
+class StoredEvent:
+    """An event worth keeping: its document as JSON, ready for the case.
+
+    Most events that could be part of something never are. So one can be made of the raw record;
+    its id and its body are worked out when they are asked for.
+    """
+
+    __slots__ = ("_body", "_format", "_id", "host", "order", "record")
+
+    def __init__(self, id: str, order: tuple[int, int, str, int], host: str, body: bytes) -> None:
+        self.order = order
+        self.host = host
+        self._id = id
+        self._body = body
+        self.record: bytes | None = None  # what it was made of, where that is known
+        self._format = ""  # of the record while it is not decoded yet
+
+    @classmethod
+    def of_record(
+        cls, format: str, record: bytes, order: tuple[int, int, str, int], host: str
+    ) -> StoredEvent:
+        """The event of a record that decodes to one."""
+        event = cls("", order, host, b"")
+        event.record, event._format = record, format
+        return event
+
+    @property
+    def id(self) -> str:
+        """As :func:`triage.event.identity` has it."""
+        if self._format:
+            self._decode()
+        return self._id
+
+    @property
+    def body(self) -> bytes:
+        """The document as JSON."""
+        if self._format:
+            self._decode()
+        return self._body
+
+    @property
+    def size(self) -> int:
+        """About the bytes it takes."""
+        return len(self._body) + (len(self.record) if self.record is not None else 0)
+
+    def event(self) -> Event:
+        """The event again, its document decoded."""
+        return Event(self.id, self.order, orjson.loads(self.body))
+
+    def _decode(self) -> None:
+        doc = decode(self._format, self.record or b"") or {}
+        self._id = identity(doc)
+        # A copy: orjson's own keeps the room it was written in, three times what it needs.
+        self._body = bytes(memoryview(orjson.dumps(doc, default=str)))
+        self._format = ""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StoredEvent):
+            return NotImplemented
+        mine = (self.id, self.order, self.host, self.body)
+        return mine == (other.id, other.order, other.host, other.body)
+
+    def __hash__(self) -> int:
+        return hash(self.order)
+
+
+class Hit(NamedTuple):  # there are several an event: a tuple is made in a third of the time
+    """An event that fills stages of a rule for one join key."""
+
+    rule_id: str
+    key: str  # the join key as JSON: typed, so that 1 is not "1"
+    stages: tuple[int, ...]
+    event: StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An event that an exception kept from a rule."""
+
+    item_id: str
+    rule_id: str
+    event: StoredEvent
+
+
+@dataclass(slots=True)
+class Pending:
+    """The records of a block that may fill later stages, once a first one is open for their key.
+
+    In columns, a row a record, since there are nearly as many as events and they may come from
+    another process.
+    """
+
+    rows: dict[Any, list[int]] = field(default_factory=dict)  # by join value, in order
+    at: list[int] = field(default_factory=list)  # number of the record in the block
+    time: list[int] = field(default_factory=list)  # ns
+    steps: list[int] = field(default_factory=list)  # place in `masks`
+    masks: dict[int, int] = field(default_factory=dict)  # masks of steps, each with its place
+
+    def add(self, at: int, time: int, mask: int, values: Iterable[Any]) -> None:
+        """A record with the values by which it waits: each a text, several, or None."""
+        row = len(self.at)
+        self.at.append(at)
+        self.time.append(time)
+        self.steps.append(self.masks.setdefault(mask, len(self.masks)))
+        for value in values:
+            if value.__class__ is list:
+                for one in value:
+                    self._wait(row, one)
+            elif value is not None:
+                self._wait(row, value)
+
+    def _wait(self, row: int, value: Any) -> None:
+        known = self.rows.get(value)
+        if known is None:
+            self.rows[value] = [row]
+        elif known[-1] != row:
+            known.append(row)
+
+    def of(self, value: Any) -> Iterator[tuple[int, int, int]]:
+        """(number of the record, its time, mask of the steps) of those that wait by a value."""
+        masks = list(self.masks)
+        for row in self.rows.get(value, ()):
+            yield self.at[row], self.time[row], masks[self.steps[row]]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """What a block held: the hits and everything the case wants to know of it."""
+
+    hits: tuple[Hit, ...]
+    suppressed: tuple[Suppression, ...]
+    processes: tuple[ProcessChange, ...]
+    rejects: tuple[Reject, ...]
+    events: int
+    untimed: int  # events without a usable time: they take no part in sequences
+    min_time: int  # ns; 0 where the block holds no event with a time
+    max_time: int
+    hosts: tuple[str, ...]
+    pending: Pending = field(default_factory=Pending)
+    contacts: tuple[Contact, ...] = ()
+    resolved: tuple[Resolved, ...] = ()
+
+
+class Gathered:
+    """What is gathered over a block."""
+
+    def __init__(self, block: Block) -> None:
+        self.hits: list[Hit] = []
+        self.suppressed: list[Suppression] = []
+        self.processes: list[ProcessChange] = []
+        self.rejects = list(block.rejects)
+        self.pending = Pending()
+        self.meetings = Meetings()
+        self._hosts: set[str] = set()
+        self._min_time = self._max_time = self._events = self._untimed = 0
+
+    def note(self, host: str, time: int | None) -> None:
+        """An event, by its host and its time in ns."""
+        self._events += 1
+        self._hosts.add(host)
+        if time is None:
+            self._untimed += 1
+            return
+        if time < self._min_time or not self._min_time:
+            self._min_time = time
+        if time > self._max_time:
+            self._max_time = time
+
+    def tell_case(self, doc: Doc, host: str, order: Order | None) -> None:
+        """What an event has to say of a process or a connection."""
+        if change := process_change(doc, host, order):
+            self.processes.append(change)
+        elif order:
+            self.meetings.take(doc, host, order[0])
+
+    def result(self) -> BlockResult:
+        return BlockResult(
+            tuple(self.hits),
+            tuple(self.suppressed),
+            tuple(self.processes),
+            tuple(self.rejects),
+            self._events,
+            self._untimed,
+            self._min_time,
+            self._max_time,
+            tuple(sorted(self._hosts)),
+            self.pending,
+            self.meetings.contacts,
+            self.meetings.resolved,
+        )
