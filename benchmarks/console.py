@@ -36,9 +36,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 30  # of each key, quiet and under load
 START = 1_767_225_600_000_000_000  # ns: the first alert is of 2026; one a second follows
 SCREENS = 3  # starts of which the median counts
-COLOURS = re.compile(rb"\x1b\[[^m]*m")
-# What stands on the cursor's ground.
-CURSOR = re.compile(rb"(?:\x1b\[[^m]*48;2;36;52;71m[^\x1b]*\x1b\[0m)+")
+COLOURS = re.compile(rb"\x1b\[[\d;]*m")
+# Where the cursor's row begins, and what stands on its ground: rows may read the same.
+CURSOR = re.compile(rb"(?:\x1b\[\d+;\d+H)?(?:\x1b\[[\d;]*48;2;36;52;71m[^\x1b]*\x1b\[0m)+")
 STATE = re.compile(
     "(follow  )?(\\d+ marked(?: …V)?  )?(sorting …  )?(by [a-z ]+  )?sort ([a-z]+)".encode()
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.helpers import NOW, Clock, add_alerts
+from triage.case.decide import Decisions
 from triage.case.model import EngineState, SourceState
 from triage.case.write import CaseWriter
 from triage.times import SECOND
@@ -44,6 +45,28 @@ def test_news_come_once(case: Path, clock: Clock) -> None:
     second = feed.poll()
     assert second is not None
     assert [row.id for row in second.rows] == ["new"]
+    feed.close()
+
+
+def test_many_changes_come_a_part_at_a_time_and_count_as_seen_once_all_are_there(
+    case: Path, clock: Clock
+) -> None:
+    feed = Feed(str(case), None, clock)
+    first = feed.poll()
+    assert first is not None
+    decisions = Decisions(str(case), "sam", clock)
+    decisions.acknowledge([first.rows[0].id])
+    decisions.close_case()
+    add_alerts(case, [{"id": f"n{number}", "time": number} for number in range(1_500)])
+    parts = [feed.poll(), feed.poll()]
+    add_alerts(case, [{"id": "last", "time": 1}])  # while the others were still told
+    parts.append(feed.poll())
+    told = [part for part in parts if part is not None]
+    assert [len(part.rows) for part in told] == [1_000, 501, 1]
+    assert told[-1].rows[0].id == "last"
+    # Who decides meanwhile decides on what is shown: nothing of it counts as seen before.
+    assert told[0].journal == first.journal < told[1].journal
+    assert feed.poll() is None
     feed.close()
 
 

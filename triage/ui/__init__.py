@@ -46,8 +46,8 @@ def run_console(
         tour=tour,
     )
     # Alerts are many objects in no cycle: Python would look through all of them again and again.
-    # It looks at what is new, a little at a time: a key that comes waits no longer than 5 ms.
-    gc.set_threshold(2_000, 5, 100_000)
+    # It looks at what is new ten thousand at a time, which a key that comes need not notice.
+    gc.set_threshold(10_000, 50, 100)
     # A key that comes while the feed's or a pane's thread computes waits so long for Python's lock.
     sys.setswitchinterval(0.001)
     try:

@@ -25,7 +25,7 @@ from triage.ui.store import AlertStore, Change
 
 Look = tuple[Any, ...]
 _FEW = 8  # lines that are painted one by one, where not all between are stale
-_MOST_STRIPS = 1_000  # rows that are kept painted: a few screens
+_MOST_STRIPS = 200  # rows that are kept painted: a few screens
 
 
 class AlertList(RoleView, can_focus=True):
