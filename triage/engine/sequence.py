@@ -7,19 +7,18 @@ been had everything come in order.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import is_not
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from triage.engine.index import RuleLike
 from triage.engine.result import Hit, StoredEvent
+from triage.engine.track import Machine, Track
 from triage.eql.machine import SampleMachine, SequenceMachine
-from triage.times import SECOND
 
 _FOR_EVER = -1
 MAX_OPEN_HITS = 200_000  # kept over all keys of all rules
@@ -27,13 +26,6 @@ MAX_OPEN_BYTES = 96 << 20  # about what they take
 _HIT_BYTES = 2_000  # what a hit takes beside its record: its key, its track, its window
 MAX_RULE_HITS = 100_000  # kept over all keys of one rule
 MAX_KEY_HITS = 5_000  # kept for one key of one rule
-_MANY = 16  # hits of a key from which on a set tells faster what it has
-
-
-class Machine(Protocol):
-    """What completes a rule for one join key; triage.eql.machine has one for each kind."""
-
-    def feed(self, time: int, stages: Iterable[int], item: Any) -> list[tuple[Any, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +49,6 @@ class Advance:
     limits: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class _Track:
-    """The open state of one rule and join key."""
-
-    machine: Machine | None = None  # made when the hits could complete the rule
-    hits: list[Hit] = field(default_factory=list)  # in event order
-    marks: set[int] | None = None  # of the hits, once they are many
-    stages: int = 0  # mask of the stages that they fill
-    told: dict[tuple[str, ...], Match] = field(default_factory=dict)  # by event ids
-
-
 class Sequencer:
     """All open sequences. Its state is the hits it keeps; give them to a new one to go on."""
 
@@ -82,10 +63,10 @@ class Sequencer:
     ) -> None:
         self._rules = {rule.rule_id: rule for rule in rules}
         self._needed = {rule.rule_id: _needed(rule) for rule in self._rules.values()}
-        self._tracks: OrderedDict[tuple[str, str], _Track] = OrderedDict()
+        self._tracks: OrderedDict[tuple[str, str], Track] = OrderedDict()
         # Keys with later stages alone: nearly all of them are not the rest of anything, so they
         # are the first to go where a limit is reached.
-        self._unbegun: OrderedDict[tuple[str, str], _Track] = OrderedDict()
+        self._unbegun: OrderedDict[tuple[str, str], Track] = OrderedDict()
         self._max_hits = max_hits
         self._max_bytes = max_bytes
         self._max_rule_hits = max_rule_hits
@@ -199,14 +180,14 @@ class Sequencer:
 
     # --------------------------------------------------------------------------------------------
 
-    def _track(self, name: tuple[str, str], own: list[Hit]) -> _Track:
+    def _track(self, name: tuple[str, str], own: list[Hit]) -> Track:
         """The track of a key, as it is with its ``own`` new hits: begun or not."""
         tracks = self._tracks
         track = tracks.get(name)
         if track is not None:
             tracks.move_to_end(name)
         else:
-            track = self._unbegun.pop(name, None) or _Track()
+            track = self._unbegun.pop(name, None) or Track()
         for hit in own:
             for stage in hit.stages:
                 if stage >= 0:  # `until` fills none
@@ -223,44 +204,13 @@ class Sequencer:
             return SampleMachine(rule.query, rule.lookback)
         return SequenceMachine(rule.query)
 
-    def _insert(self, track: _Track, own: list[Hit]) -> list[Hit]:
-        """Put hits into the track in event order; those it already has are left out.
-
-        Of two exports of one record the one with the finer time is kept, and any stage that either
-        fills, so that it is all the same which of them was read first.
-        """
-        hits = track.hits
-        fresh: list[Hit] = []
-        replaced: list[Hit] = []
-        for hit in own:
-            at = _find(track, hit.event)
-            if at is not None:
-                twin = hits[at]
-                finer = hit.event.order[0] > twin.event.order[0]
-                more = tuple(stage for stage in hit.stages if stage not in twin.stages)
-                if not finer and not more:
-                    continue
-                hit = hit._replace(
-                    stages=twin.stages + more, event=hit.event if finer else twin.event
-                )
-                del hits[at]
-                self._count([twin], -1)
-                replaced.append(twin)
-                track.machine = None  # it has been told of the other
-            if not hits or hits[-1].event.order < hit.event.order:
-                hits.append(hit)
-            else:
-                insort(hits, hit, key=_event_order)
-            fresh.append(hit)
-            self._count([hit], 1)
-        if replaced:
-            gone = set(map(id, replaced))
-            fresh = [one for one in fresh if id(one) not in gone]
-        if len(fresh) > 1:
-            fresh.sort(key=_event_order)
+    def _insert(self, track: Track, own: list[Hit]) -> list[Hit]:
+        fresh, added, replaced = track.insert(own)
+        self._count(added, 1)
+        self._count(replaced, -1)
         return fresh
 
-    def _follows(self, name: tuple[str, str], track: _Track, fresh: list[Hit]) -> bool:
+    def _follows(self, name: tuple[str, str], track: Track, fresh: list[Hit]) -> bool:
         """Whether the fresh hits come after all that the machine was told, time included."""
         if any(map(is_not, track.hits[-len(fresh) :], fresh)):
             return False
@@ -269,7 +219,7 @@ class Sequencer:
             return True
         return self._passed != _FOR_EVER and fresh[0].event.order[0] > self._passed
 
-    def _run(self, name: tuple[str, str], track: _Track) -> dict[tuple[str, ...], Match]:
+    def _run(self, name: tuple[str, str], track: Track) -> dict[tuple[str, ...], Match]:
         """Run the track's hits from the first on: all matches of the key."""
         needed = self._needed[name[0]]
         if track.stages & needed != needed:
@@ -311,7 +261,7 @@ class Sequencer:
             self._waiting.pop(name, None)
 
     @staticmethod
-    def _refuted(track: _Track, found: dict[tuple[str, ...], Match]) -> Iterator[Match]:
+    def _refuted(track: Track, found: dict[tuple[str, ...], Match]) -> Iterator[Match]:
         """Matches told before that a late event undid, as far as their events are still here."""
         if not track.told:
             return
@@ -319,7 +269,7 @@ class Sequencer:
         for ids in [ids for ids in track.told if ids not in found and have.issuperset(ids)]:
             yield track.told.pop(ids)
 
-    def _shorten(self, name: tuple[str, str], track: _Track) -> list[Hit]:
+    def _shorten(self, name: tuple[str, str], track: Track) -> list[Hit]:
         """Keep one busy key from growing for ever: its oldest hits go, a quarter at a time."""
         if len(track.hits) <= self._max_key_hits:
             return []
@@ -353,7 +303,7 @@ class Sequencer:
                 yield from self._drop(tracks, name)
 
     def _drop(
-        self, tracks: OrderedDict[tuple[str, str], _Track], name: tuple[str, str]
+        self, tracks: OrderedDict[tuple[str, str], Track], name: tuple[str, str]
     ) -> list[Hit]:
         hits = tracks.pop(name).hits
         self._waiting.pop(name, None)
@@ -375,52 +325,6 @@ class Sequencer:
         for tracks in (self._tracks, self._unbegun):
             for track in tracks.values():
                 yield from track.hits
-
-
-def _event_order(hit: Hit) -> tuple[int, int, str, int]:
-    return hit.event.order
-
-
-def _time(hit: Hit) -> int:
-    return hit.event.order[0]
-
-
-def _find(track: _Track, event: StoredEvent) -> int | None:
-    """Where the track has an event; None where it has not, and is taken to have it from now on.
-
-    Equal events have the same tiebreaker, and lie within a second: one export of a record keeps
-    its time to 100 ns, another only whole seconds. So hardly any id need be worked out.
-    """
-    hits = track.hits
-    if not hits:
-        return None
-    time, tiebreaker = event.order[:2]
-    second = time - time % SECOND
-    if track.marks is None:
-        if len(hits) < _MANY:
-            return _among(hits, event, second) if hits[-1].event.order[0] >= second else None
-        track.marks = {_mark(*hit.event.order[:2]) for hit in hits}
-    mark = _mark(time, tiebreaker)
-    if mark in track.marks:
-        return _among(hits, event, second)
-    track.marks.add(mark)
-    return None
-
-
-def _mark(time: int, tiebreaker: int) -> int:
-    return hash((time // SECOND if tiebreaker else time, tiebreaker))
-
-
-def _among(hits: list[Hit], event: StoredEvent, second: int) -> int | None:
-    """Where an event is among hits in event order, in the second that begins then."""
-    tiebreaker = event.order[1]
-    for at in range(bisect_left(hits, second, key=_time), len(hits)):
-        other = hits[at].event
-        if other.order[0] >= second + SECOND:
-            return None
-        if other.order[1] == tiebreaker and other.id == event.id:
-            return at
-    return None
 
 
 def _needed(rule: RuleLike) -> int:
