@@ -65,6 +65,8 @@ class Bar(RoleView):
         if fresh != (self._left, self._right):
             self._left, self._right = fresh
             self.refresh()
+            if self.is_attached:
+                self._check_refresh()  # at once: else it is painted later than what it tells of
 
     def render_line(self, y: int) -> Strip:
         width = self.content_region.width
