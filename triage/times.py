@@ -10,7 +10,7 @@ SECOND = 1_000_000_000
 _UNITS = {"ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86400 * SECOND}
 _ISO_MINUTE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)")
 _MINUTE_LENGTH = 16
-_USUAL_LENGTH = 24
+_NANO_DIGITS = 9
 _ISO_REST = re.compile(r"(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*(Z|z|UTC|[+-]\d\d:?\d\d|[+-]\d\d)?")
 # What a clock may show that is up to a day ahead or behind, and still be written with four digits.
 _FIRST, _LAST = -62_135_510_400 * SECOND, 253_402_214_400 * SECOND  # 0001-01-02, 9999-12-31
@@ -47,11 +47,12 @@ def parse(value: object) -> int | None:
 
 def _parse(value: str) -> int | None:
     # Asked of every event, so the usual spelling first: "2026-08-21T12:04:31.123Z".
-    if len(value) == _USUAL_LENGTH and value[16] == ":" and value[19] == "." and value[23] == "Z":
-        digits = value[17:19] + value[20:23]
-        minute = _minute(value[:_MINUTE_LENGTH])
-        if minute is not None and digits.isdecimal():
-            return minute * SECOND + int(digits) * 1_000_000
+    if value[16:17] == ":" and value[19:20] == ".":
+        minute, second = _minute(value[:_MINUTE_LENGTH]), value[17:19]
+        fraction = value[20:].removesuffix("Z")
+        plain = len(fraction) <= _NANO_DIGITS and fraction.isdecimal() and second.isdecimal()
+        if plain and minute is not None:
+            return (minute + int(second)) * SECOND + int(fraction.ljust(_NANO_DIGITS, "0"))
     value = value.strip()
     seconds = _minute(value[:_MINUTE_LENGTH])
     rest = _ISO_REST.fullmatch(value, _MINUTE_LENGTH)
