@@ -39,6 +39,20 @@ def measured(task: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
+def ceiling(log: str) -> float:
+    """How much two processors of this machine do in the time of one: two loops that share nothing,
+    side by side, beside one alone."""
+    command = [sys.executable, __file__, "--decode", log]
+    walls: list[float] = []
+    for processes in (1, 2):
+        began = time.perf_counter()
+        running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(processes)]
+        for one in running:
+            one.wait()
+        walls.append(time.perf_counter() - began)
+    return 2 * walls[0] / walls[1]
+
+
 def task_decode(log: str) -> dict[str, Any]:
     """Decode every line, no more."""
     import orjson
@@ -210,7 +224,8 @@ def compare(rules_dir: str, few_rules: str, log: str, few_log: str) -> None:
     print(f"  {one['rules']} rules cost {median(names[1], 'cpu') / median(names[2], 'cpu'):.2f}×"
           f" those {runs[names[2]][0]['rules']}")  # fmt: skip
     print(f"  two processes: {median(names[1], 'wall') / median(names[3], 'wall'):.2f}× as fast as"
-          f" one, with {runs[names[3]][0]['matches']:,} matches")  # fmt: skip
+          f" one, with {runs[names[3]][0]['matches']:,} matches;"
+          f" two that share nothing do {ceiling(log):.2f}× the work of one")  # fmt: skip
     loads(rules_dir, log)
     few = measured("engine", rules_dir, "1", few_log)
     print(f"  peak memory {few['peak']:.0f} MiB at {few['events']:,} events,"
