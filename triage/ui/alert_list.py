@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from rich.style import Style
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -369,6 +369,14 @@ class AlertList(RoleView, can_focus=True):
             self._move(place - self.cursor)
             if again:
                 self.post_message(self.Opened())
+
+    def scroll_over(self, rows: int) -> None:
+        """Say how many rows there are. Textual lays out the whole screen anew for that: seven
+        milliseconds, which only a view needs that is as high as what it holds."""
+        size = Size(self.scrollable_content_region.width, rows)
+        if size != self.virtual_size:
+            self.set_reactive(AlertList.virtual_size, size)
+            self._scroll_update(size)
 
     # Painting -------------------------------------------------------------------------------------
 

@@ -34,16 +34,6 @@ class RoleView(ScrollView):
         """The theme's style for a role; ordinary text for ""."""
         return self.get_component_rich_style(f"role--{role}", partial=True) if role else Style()
 
-    def scroll_over(self, rows: int) -> None:
-        """Say how many rows there are. Textual lays out the whole screen anew for that: seven
-        milliseconds, which only a view needs that is as high as what it holds."""
-        size = Size(self.scrollable_content_region.width, rows)
-        if self.styles.is_auto_height:
-            self.virtual_size = size
-        elif size != self.virtual_size:
-            self.set_reactive(ScrollView.virtual_size, size)
-            self._scroll_update(size)
-
     def strip(self, parts: Sequence[Part], width: int, over: Style, base: Style) -> Strip:
         """One row of the screen: ``parts``, exactly ``width`` cells, ``over`` on top of roles."""
         segments: list[Segment] = []
@@ -140,7 +130,7 @@ class LinesView(RoleView, can_focus=True):
         for place, source in enumerate(self._lines):
             self._first_row.append(len(self._rows))
             self._rows.extend((place, parts) for parts in wrap(source, width))
-        self.scroll_over(len(self._rows))
+        self.virtual_size = Size(width, len(self._rows))
 
     def on_resize(self) -> None:
         self._layout_rows()
