@@ -142,3 +142,25 @@ def test_explain_counts_alerts_where_there_are_some(tmp_path: Path) -> None:
     )
     assert "Beacon: 1 alerts in 2 events" in text
     assert "→" not in text.replace("→ 203", "")
+
+
+def test_a_folder_without_rules_is_said_and_no_success(tmp_path: Path) -> None:
+    folder = tmp_path / "sigma"
+    folder.mkdir()
+    (folder / "one.yml").write_text("title: x\n")
+    (tmp_path / "log.ndjson").write_text("")
+    for arguments in (
+        ("rules", "check", folder),
+        ("hunt", tmp_path / "log.ndjson", "--rules", folder),
+    ):
+        done = triage(*arguments, home=tmp_path)
+        assert done.returncode == 2
+        assert "there is no rule file (*.toml) in this folder" in done.stderr
+        assert "one.yml looks like a Sigma rule" in done.stderr
+
+
+def test_an_empty_folder_of_logs_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    done = triage("hunt", tmp_path / "logs", home=tmp_path)
+    assert done.returncode == 2
+    assert "the folder is empty" in done.stderr

@@ -75,6 +75,18 @@ async def test_close_asks_for_the_reason(
         assert row_of(case, alert_id).status == "open"
 
 
+async def test_acknowledging_takes_no_verdict_away(console: Make, case: Path) -> None:
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        alert_id = main_screen(app).rows.alert_id
+        await press(pilot, "c", "t", "a")
+        assert row_of(case, alert_id).close_reason == "true_positive"
+        assert "closed already" in toasts(app)
+        await press(pilot, "o", "a")
+        assert row_of(case, alert_id).status == "acknowledged"
+
+
 async def test_escape_leaves_the_alert_as_it_is(console: Make, case: Path) -> None:
     app = console()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -71,6 +71,7 @@ def rule_config(options: argparse.Namespace) -> Config:
     for path in options.rules:
         if not path.exists():
             raise TriageError(f"--rules {path}: there is no such file or folder")
+        check_rule_folder(path)
     if not options.exceptions.is_dir() and options.exceptions != config.exceptions_dir():
         say(f"triage: --exceptions {options.exceptions}: no such folder yet; none are in force")
     bundled = () if options.no_bundled_rules else (config.bundled("rules"),)
@@ -80,6 +81,14 @@ def rule_config(options: argparse.Namespace) -> Config:
     from triage.run import Config  # a console only passes the options on: it needs no engine
 
     return Config(rules, options.exceptions, config.cache_dir())
+
+
+def check_rule_folder(path: Path) -> None:
+    """Raise TriageError where a folder of rules holds none: silence would pass for "no alerts"."""
+    if path.is_dir() and next(path.rglob("*.toml"), None) is None:
+        sigma = next((one for end in ("yml", "yaml") for one in path.rglob(f"*.{end}")), None)
+        hint = f"; {sigma.name} looks like a Sigma rule, and Sigma is not read yet" if sigma else ""
+        raise TriageError(f"{path}: there is no rule file (*.toml) in this folder{hint}")
 
 
 def say(text: str) -> None:
@@ -106,6 +115,7 @@ def say_refused(follower: Follower, events: int, *, named: bool = False) -> int:
         say(f"triage: what is read is {UNDERSTOOD}")
     if not follower.sources():
         say("triage: no logs found there: the folder is empty")
+        return FAILED
     return FAILED if refused and not events else OK
 
 

@@ -108,6 +108,8 @@ def _report(engine: Engine, reader: CaseReader) -> int:
     parts += [f"{late:,} of them late"] if late else []
     parts += [f"{superseded:,} superseded by late events"] if superseded else []
     parts.append(f"{len(engine.book.rules):,} rules")
+    broken = sum(problem.severity == "error" for problem in engine.book.problems)
+    parts += [f"{broken:,} faults in rules (above)"] if broken else []
     for count, word in (
         (engine.rejects, "records that could not be read"),
         (engine.collapsed, "alerts beyond a rule's max_signals"),

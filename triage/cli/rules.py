@@ -6,7 +6,17 @@ import argparse
 from pathlib import Path
 
 from triage import times
-from triage.cli.common import FAILED, OK, PATHS, Commands, Progress, command, say, say_refused
+from triage.cli.common import (
+    FAILED,
+    OK,
+    PATHS,
+    Commands,
+    Progress,
+    check_rule_folder,
+    command,
+    say,
+    say_refused,
+)
 from triage.context import describe
 from triage.errors import TriageError
 from triage.explain import Explanation, StageReport, explain
@@ -56,6 +66,8 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
+    for path in options.paths:
+        check_rule_folder(path)
     loaded = load_rules(options.paths)
     problems = [*loaded.problems, *(found for rule in loaded.rules for found in lint(rule))]
     shown = [one for one in problems if one.severity == "error" or not options.quiet]

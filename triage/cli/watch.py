@@ -107,6 +107,8 @@ def _watch(options: argparse.Namespace) -> int:
         stop = threading.Event()
         stop_on_signals(stop, attached=options.attached)
         if not options.attached:
+            check_roots(roots)
+            CaseReader(case).close()  # what can not be used is said before anything else
             say(f"triage: following {', '.join(roots)} into {case}; Ctrl+C stops")
         try:
             follow(settings, case, roots, stop, newest_first=options.newest_first, tell=_tell)

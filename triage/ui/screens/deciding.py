@@ -98,8 +98,14 @@ class DecidingScreen(ConsoleScreen):
     # What can be decided --------------------------------------------------------------------------
 
     def action_alert_ack(self) -> None:
-        if ids := self._ids():
-            self._decide(ids, self.desk.seen, self.desk.decisions.acknowledge, "acknowledged")
+        if not (ids := self._ids()):
+            return
+        # A verdict is not lost to one key: who means it opens the alert again first.
+        closed = {row.id for row in self.targets() if row.status == "closed"}
+        if left := [one for one in ids if one not in closed]:
+            self._decide(left, self.desk.seen, self.desk.decisions.acknowledge, "acknowledged")
+        else:
+            self.say("closed already; open it again first", "warning")
 
     def action_alert_reopen(self) -> None:
         if ids := self._ids():
