@@ -46,8 +46,9 @@ def run_console(
         tour=tour,
     )
     # Alerts are many objects in no cycle: Python would look through all of them again and again.
-    # It looks at what is new ten thousand at a time, which a key that comes need not notice.
-    gc.set_threshold(10_000, 50, 100)
+    # It looks at what is new ten thousand at a time, which a key that comes need not notice; at
+    # what is older not less often than usual, since what a screen leaves behind is in cycles.
+    gc.set_threshold(10_000, 10, 10)
     # A key that comes while the feed's or a pane's thread computes waits so long for Python's lock.
     sys.setswitchinterval(0.001)
     try:
