@@ -76,13 +76,7 @@ def test_a_rule_of_elastic_is_read(tmp_path: Path) -> None:
     assert rule.runnable
     assert rule.query is not None
     assert rule.query.kind == "event"
-    (tactic,) = rule.threat
-    (technique,) = tactic.techniques
-    assert (tactic.id, technique.id, technique.subtechniques[0].id) == (
-        "TA0005",
-        "T1218",
-        "T1218.004",
-    )
+    assert attack.ids(rule.parameters["threat"]) == "TA0005 T1218 T1218.004"
     assert rule.parameters["tags"] == ["OS: Windows"]
     assert pickle.loads(pickle.dumps(rule)) == rule  # noqa: S301 - our own bytes: rules go to worker processes
 
@@ -327,18 +321,19 @@ class TestBundled:
 
     def test_their_techniques_are_attacks(self) -> None:
         for rule in self.rules.rules:
-            for tactic in rule.threat:
-                known = attack.tactic(tactic.id)
+            for threat in rule.parameters["threat"]:
+                tactic = threat["tactic"]
+                known = attack.tactic(tactic["id"])
                 assert known is not None
-                assert (known.name, known.url) == (tactic.name, tactic.reference)
-                for technique in (
-                    *tactic.techniques,
-                    *(s for t in tactic.techniques for s in t.subtechniques),
-                ):
-                    named = attack.technique(technique.id)
+                assert (known.name, known.url) == (tactic["name"], tactic["reference"])
+                techniques = threat["technique"]
+                below = [sub for one in techniques for sub in one.get("subtechnique", ())]
+                assert techniques
+                for technique in (*techniques, *below):
+                    named = attack.technique(technique["id"])
                     assert named is not None
-                    assert (named.name, named.url) == (technique.name, technique.reference)
-                    assert tactic.id in named.tactics
+                    assert (named.name, named.url) == (technique["name"], technique["reference"])
+                    assert tactic["id"] in named.tactics
 
     def test_the_join_carries_what_splunk_says(self) -> None:
         rule = next(rule for rule in self.rules.rules if rule.risk)

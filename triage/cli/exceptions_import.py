@@ -92,9 +92,8 @@ def _named_by_rules(options: argparse.Namespace) -> dict[str, tuple[str, ...]]:
     """Which of the loaded rules name which list."""
     named: dict[str, tuple[str, ...]] = {}
     for rule in load_rules(rule_config(options).rules).rules:
-        for reference in rule.exceptions_list:
-            known = named.get(reference.list_id, ())
-            named[reference.list_id] = (*known, rule.rule_id)
+        for list_id in rule.exceptions_list:
+            named[list_id] = (*named.get(list_id, ()), rule.rule_id)
     return named
 
 

@@ -16,26 +16,6 @@ PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_.@-]+)\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Technique:
-    """An ATT&CK technique or sub-technique as the rule names it."""
-
-    id: str  # "T1218", "T1218.004"
-    name: str
-    reference: str  # URL
-    subtechniques: tuple[Technique, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Tactic:
-    """An ATT&CK tactic as the rule names it, with the rule's techniques under it."""
-
-    id: str  # "TA0005"
-    name: str
-    reference: str  # URL
-    techniques: tuple[Technique, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class SeverityMapping:
     """The alert is as severe as ``severity`` where the event's ``field`` equals ``value``."""
 
@@ -106,16 +86,6 @@ class Drilldown:
 
 
 @dataclass(frozen=True, slots=True)
-class ListReference:
-    """An exception list of Kibana that the rule names."""
-
-    id: str
-    list_id: str
-    type: str
-    namespace_type: str
-
-
-@dataclass(frozen=True, slots=True)
 class Rule:
     """One detection rule; a rule that can not run is shown, with the ``reason`` why."""
 
@@ -123,11 +93,9 @@ class Rule:
     name: str
     description: str
     version: int
-    revision: int  # of Kibana's saved object; a file has none: 0
     severity: str  # a key of SEVERITIES
     risk_score: int  # 0-100
     type: str  # "eql", "query", "threshold", …
-    language: str  # "eql", "kuery", …; "" where the type has none
     text: str  # the query as written
     # Parsed; None where it can not run. Compared by identity: the same text is the same query.
     query: Query | None = field(compare=False)
@@ -137,18 +105,15 @@ class Rule:
     lookback: int  # ns; ``from`` "now-9m" is nine minutes
     max_signals: int  # alerts an interval
     tags: tuple[str, ...]
-    threat: tuple[Tactic, ...]
     references: tuple[str, ...]
     false_positives: tuple[str, ...]
     note: str  # the guide, Markdown; plugins as !{osquery{…}} and !{investigate{…}}
     setup: str  # Markdown
     author: tuple[str, ...]
     license: str
-    index: tuple[str, ...]
-    timestamp_override: str
     building_block: bool
     enabled: bool
-    exceptions_list: tuple[ListReference, ...]
+    exceptions_list: tuple[str, ...]  # the list_id of each of Kibana's exception lists it names
     severity_mapping: tuple[SeverityMapping, ...]
     risk_score_mapping: str  # field whose number is the risk score; "" without (the first counts)
     rule_name_override: str  # field whose value names the alert; "" without
@@ -160,7 +125,8 @@ class Rule:
     incident: Incident | None  # of a rule of type "risk", which reads alerts instead of events
     path: str
     fingerprint: str  # of what affects matching: the same means the same alerts
-    parameters: dict[str, Any] = field(compare=False, repr=False)  # the [rule] table as it is
+    # The [rule] table as it is: from here its ATT&CK, and what only Kibana asks for, are told.
+    parameters: dict[str, Any] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,20 +32,15 @@ class TypedApp(App[None]):
         super().__init__()
         self._typed: deque[events.Key | events.Paste] = deque()
         self._marker = 0  # number of the last one
-        self._under_way = False  # a key was let in, and is not known to be done with
+        self.typed_ahead = False  # a key was let in, and is not known to be done with
         self._same = 0  # markers in a row that found nothing changed
         self._stood: object = None  # what has keys, when the marker went
-
-    @property
-    def typed_ahead(self) -> bool:
-        """Whether something typed is still to be dealt with."""
-        return self._under_way
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
             self._typed += self._apart(event)
-            if not self._under_way:
-                self._under_way = True
+            if not self.typed_ahead:
+                self.typed_ahead = True
                 await self._go_on()
         else:
             await super().on_event(event)
@@ -67,7 +62,7 @@ class TypedApp(App[None]):
         if not getattr(self.screen, "takes_keys", True):
             self._drop_before_escape()
         if not self._typed:
-            self._under_way = False
+            self.typed_ahead = False
         elif getattr(self.screen, "takes_keys", True) or _is_escape(self._typed[0]):
             await super().on_event(self._typed.popleft())
             self._same = 0
@@ -102,7 +97,7 @@ class TypedApp(App[None]):
     def pop_screen(self) -> AwaitComplete:
         """Leave a screen; a marker that is on its way through it will not come back."""
         going = super().pop_screen()
-        if self._under_way:
+        if self.typed_ahead:
             self._same = 0
             self._send_marker()
         return going
