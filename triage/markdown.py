@@ -20,6 +20,7 @@ _SPAN = re.compile(
     r"|(?P<mark>\*\*|__)(?=\S)(?P<strong>(?:[^*_]|[*_](?![*_]))+?)(?P=mark)"
     r"|(?<![\w*])\*(?P<soft>[\w][\w ,.;:'’()/-]*)\*(?![\w*])"
 )
+_MOST_PLUGIN = 1 << 14  # characters; those of Elastic's guides have some two thousand
 _PLUGIN = re.compile(r"!\{\s*(osquery|investigate|insight)\s*(?=\{)")
 
 
@@ -136,9 +137,11 @@ def _plugins(text: str) -> Iterator[tuple[str, dict[str, Any], int, int]]:
         if found.start() < end:
             continue
         try:
-            body, stop = decoder.raw_decode(text, found.end())
+            # A part alone: where it is no JSON, the decoder counts the lines before.
+            body, length = decoder.raw_decode(text[found.end() : found.end() + _MOST_PLUGIN])
         except (ValueError, RecursionError):
             continue
+        stop = found.end() + length
         end = stop + text.startswith("}", stop)
         yield found[1], body, found.start(), end
 

@@ -238,5 +238,7 @@ def test_proposes_fields_and_values_seen(text: str, wanted: list[str]) -> None:
 
 @given(st.text(max_size=30), st.integers(0, 30))
 @settings(max_examples=200, deadline=None)
-def test_proposing_never_fails(text: str, cursor: int) -> None:
-    proposed(text, min(cursor, len(text)))
+def test_a_proposal_leaves_what_lies_outside_its_word(text: str, cursor: int) -> None:
+    at = min(cursor, len(text))
+    for one in complete(text, at, lambda _field: [], ["process.args", "process.name", "odd"]):
+        assert 0 <= one.start <= at <= one.end <= len(text)

@@ -75,8 +75,8 @@ def test_no_key_is_one_that_plain_terminals_can_not_tell_apart() -> None:
 
 def test_help_tells_every_action() -> None:
     text = "\n".join(line.text for line in help_lines())
-    for action in keys.ACTIONS:
-        assert action.help in text or action.label in text
+    for action in keys.ACTIONS:  # beside the number of a pane stands its name
+        assert (action.label if action.id.startswith("pane.show_") else action.help) in text
 
 
 def test_ids_are_unique() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +55,14 @@ async def test_from_the_list_the_alert_s_own_values_are_offered(console: Make) -
 async def test_a_search_is_stopped_and_keeps_what_it_found(
     console: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search waits after its first block until it is told to go on."""
+    """A search that finds something in its first block, and has no end."""
+    search = context.search
 
-    def endless(_case: Any, _wanted: Wanted) -> Iterator[Progress]:
-        place = 0
-        while True:
-            yield Progress(place % 1000, 1_000_000, place * 1000)
-            place += 1
+    def endless(case: Any, wanted: Wanted) -> Iterator[Progress]:
+        for said in search(case, wanted):
+            yield replace(said, blocks=0, of=1_000_000)
+        for place in count(1):
+            yield Progress(place % 1000, 1_000_000, place * 1000, found=said.found)
 
     monkeypatch.setattr(context, "search", endless)
     app = console()
@@ -69,8 +72,10 @@ async def test_a_search_is_stopped_and_keeps_what_it_found(
         await pilot.press("1")
         await until(pilot, lambda: isinstance(app.screen, LogSearch))
         await until(pilot, lambda: "reading" in screen_text(app))
+        await until(pilot, lambda: "events on" in screen_text(app))
         await pilot.press("c")
         await until(pilot, lambda: "stopped at" in screen_text(app))
+        assert "events on" in screen_text(app)
 
 
 async def test_t1_t3_hostile_values_are_shown_escaped(console: Make, case: Path) -> None:
