@@ -5,7 +5,6 @@ to a row number.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
 
 from rich.style import Style
 from textual import events
@@ -19,16 +18,13 @@ from triage.ui.alert_row import alert_parts, count_widths, group_parts
 from triage.ui.format import time_pattern
 from triage.ui.grouping import Group, GroupKey
 from triage.ui.lines import Part
-from triage.ui.lines_view import RoleView
 from triage.ui.listing import listing
+from triage.ui.marks import Marks
+from triage.ui.painted import Look, PaintedView
 from triage.ui.store import AlertStore, Change
 
-Look = tuple[Any, ...]
-_FEW = 8  # lines that are painted one by one, where not all between are stale
-_MOST_STRIPS = 200  # rows that are kept painted: a few screens
 
-
-class AlertList(RoleView, can_focus=True):
+class AlertList(PaintedView, can_focus=True):
     """The alerts of a store, one a line, or their groups."""
 
     BINDINGS = keys.bindings("rows")
@@ -55,7 +51,7 @@ class AlertList(RoleView, can_focus=True):
         self.listing = listing(store)
         self.alert_id = ""  # under the cursor; in the head of a group its first one
         self.head: GroupKey | None = None  # of the group whose head the cursor is on
-        self.marked: set[str] = set()
+        self.marked = Marks()
         self.follow = False
         self.touched = False  # until the first key, the cursor stays at the top while logs are read
         self.settled = True  # False while the engine reads what exists for the first time
@@ -68,10 +64,6 @@ class AlertList(RoleView, can_focus=True):
         self._count_width = 0  # of the column of counts: none while every alert stands for itself
         self._count_widths = (0, 0)  # of groups
         self.empty = ""  # what to say where there is no row
-        self._painted: dict[int, Look] = {}  # what each line of the screen shows
-        self._strips: dict[Look, Strip] = {}
-        self._width = 0  # of all strips
-        self._marked_in: dict[GroupKey, int] = {}  # how many alerts, as far as it was asked
         store.listen(self._store_changed)
 
     # The store ------------------------------------------------------------------------------------
@@ -79,7 +71,6 @@ class AlertList(RoleView, can_focus=True):
     def _store_changed(self, change: Change) -> None:
         if change.reset:
             grouped = self.listing
-            self._marked_in.clear()
             self.listing = listing(self.store)
             if self.store.groups is None:
                 self.head = None
@@ -93,11 +84,7 @@ class AlertList(RoleView, can_focus=True):
         )
         self._count_widths = count_widths(self.store.counts)
         place = self.listing.place(self.alert_id, self.head)
-        if self.marked:
-            changed = self.marked if change.reset else change.touched & self.marked
-            if changed:
-                self.marked -= {one for one in changed if not self.store.shows(one)}
-                self._marked_in.clear()
+        self.marked.follow(self.store, change)
         newest_first = self.follow or not (self.touched or self.settled)
         if len(self.store) and newest_first and (change.added or change.reset):
             self._go(self._newest() if self.follow else 0)
@@ -255,8 +242,7 @@ class AlertList(RoleView, can_focus=True):
         """Open these groups and mark these alerts, as far as they are shown."""
         if self.store.groups is not None:
             self.store.groups.open(open_groups)
-        self.marked = {one for one in marked if self.store.shows(one)}
-        self._marked_in.clear()
+        self.marked = Marks(one for one in marked if self.store.shows(one))
         self._refold()
 
     def go_to(self, alert_id: str, on_group: bool = False, line: int | None = None) -> None:
@@ -328,20 +314,12 @@ class AlertList(RoleView, can_focus=True):
     def action_mark(self) -> None:
         group, row, groups = self._head_group(), self.row, self.store.groups
         if group is not None:
-            ids = group.ids()
-            if self.marked.issuperset(ids):
-                self.marked.difference_update(ids)
-            else:
-                self.marked.update(ids)
+            self.marked.flip_group(group)
         elif self.alert_id:
-            self.marked ^= {self.alert_id}
-            group = groups.group_of(row) if groups is not None and row is not None else None
-        if group is not None:
-            self._marked_in.pop(group.key, None)
+            self.marked.flip(self.alert_id, groups.group_of(row) if groups and row else None)
         self._move(1)
 
     def _marks_changed(self) -> None:
-        self._marked_in.clear()
         self.repaint()
         self._seen()
 
@@ -353,7 +331,7 @@ class AlertList(RoleView, can_focus=True):
         low, high = sorted((self.cursor if start is None else start, self.cursor))
         for place in range(low, high + 1):
             group, alert_id = self.listing.at(place)
-            self.marked.update(group.ids() if group and not alert_id else [alert_id])
+            self.marked.add(group.ids() if group and not alert_id else [alert_id])
         self._range_from = self.alert_id if start is None else ""
         self._marks_changed()
 
@@ -385,43 +363,7 @@ class AlertList(RoleView, can_focus=True):
         if self.listing.place(self.alert_id, self.head) is not None:
             self._reveal(self.cursor)
 
-    def watch_has_focus(self, value: bool) -> None:
-        super().watch_has_focus(value)
-        self.repaint()
-
-    def refresh(
-        self,
-        *regions: Region,
-        repaint: bool = True,
-        layout: bool = False,
-        recompose: bool = False,
-    ) -> Self:
-        """As of any widget; all of it is asked for where colours or sizes are others now."""
-        if not regions:
-            self._strips.clear()
-            self._painted.clear()
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-
-    def repaint(self) -> None:
-        """Paint the lines that show something else than they should by now."""
-        width, height = self.scrollable_content_region.size
-        stale = [y for y in range(height) if self._painted.get(y) != self._look(y)]
-        if stale:
-            first, last = stale[0], stale[-1]
-            if len(stale) > _FEW:
-                self.refresh(Region(0, first, width, last - first + 1))
-            else:
-                self.refresh(*(Region(0, y, width, 1) for y in stale))
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        width = self.scrollable_content_region.width
-        if width != self._width:
-            self._width = width
-            self._strips.clear()
-        return super().render_lines(crop)
-
-    def _look(self, y: int) -> Look:
-        """All that the picture of a line of the screen depends on, but for colours and width."""
+    def look(self, y: int) -> Look:
         place = y + self.scroll_offset.y
         if place >= len(self.listing):
             return (self.empty,) if y == 1 and not len(self.store) else ()
@@ -429,7 +371,7 @@ class AlertList(RoleView, can_focus=True):
         if group is not None and not alert_id:
             groups = self.store.groups
             opened = groups is not None and groups.is_open(group.key)
-            marks, on = self._marks(group), group.key == self.head
+            marks, on = self.marked.sign(group), group.key == self.head
             about: Look = (group.key, group.changes, opened, self._count_widths)
         else:
             marks = "✓" if alert_id in self.marked else " "
@@ -438,17 +380,7 @@ class AlertList(RoleView, can_focus=True):
         over = ("cursor" if self.has_focus else "cursor-blurred") if on else ""
         return (*about, marks, over or ("marked" if marks == "✓" else ""), self._pattern)
 
-    def render_line(self, y: int) -> Strip:
-        look = self._painted[y] = self._look(y)
-        strip = self._strips.get(look)
-        if strip is None:
-            if len(self._strips) >= _MOST_STRIPS:
-                self._strips.clear()
-            strip = self._strips[look] = self._strip(y, look)
-        return strip
-
-    def _strip(self, y: int, look: Look) -> Strip:
-        width = self._width
+    def picture(self, y: int, look: Look, width: int) -> Strip:
         place = y + self.scroll_offset.y
         if place >= len(self.listing):
             parts: list[Part] = [(f"  {one}", "dim") for one in look]
@@ -468,16 +400,6 @@ class AlertList(RoleView, can_focus=True):
         else:
             parts = []
         return self.strip(parts, width, self.role_style(over), self.rich_style)
-
-    def _marks(self, group: Group) -> str:
-        """The sign before a group: all of its alerts are marked, some, or none."""
-        if not self.marked:
-            return " "
-        marked = self._marked_in.get(group.key)
-        if marked is None:
-            marked = sum(key[-1] in self.marked for key in group.keys)
-            self._marked_in[group.key] = marked
-        return "✓" if marked == len(group) else "·" if marked else " "
 
     def show_empty(self, text: str) -> None:
         """What to say where there is no row."""
