@@ -184,6 +184,36 @@ def test_a_broken_rule_is_said_and_the_others_run(log: Path, tmp_path: Path) -> 
     assert "bad.toml:" in done.stderr
 
 
+def test_no_alert_is_no_all_clear_where_no_rule_can_alert(tmp_path: Path) -> None:
+    log = events.write(tmp_path / "l.ndjson", [events.start(n, "p", "x.exe") for n in range(5)])
+    rules = tmp_path / "rules"
+    given = ("hunt", log, "--no-bundled-rules", "--rules", rules)
+    for name, query in (("kind", "file where true"), ("field", 'process where process.pe.x : "a"')):
+        events.write_rule(rules / f"{name}.toml", query)
+    done = triage(*given, home=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert "none of the 2 rules can alert on these events" in done.stderr
+    assert "triage sources" in done.stderr
+    events.write_rule(rules / "fits.toml", 'process where process.name : "y.exe"')
+    done = triage(*given, home=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "can alert" not in done.stderr
+
+
+def test_rules_that_are_not_run_are_no_rules(log: Path, tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(
+        '[rule]\nname = "x"\nrule_id = "x"\ntype = "query"\nlanguage = "kuery"\n'
+        'severity = "low"\nrisk_score = 21\nquery = "process.name: x"\n'
+    )
+    path.write_text(path.read_text().replace('"eql"', '"kuery"', 1).replace('"eql"', '"query"'))
+    done = triage("hunt", log, "--no-bundled-rules", "--rules", path, home=tmp_path)
+    assert done.returncode == 2
+    assert "none of the 1 rules finds anything in logs" in done.stderr
+    assert "kuery is not run yet" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["watch", "hunt", "convert"])
 def test_help_of_each_command_shows_an_example(command: str, tmp_path: Path) -> None:
     done = triage(command, "--help", home=tmp_path)

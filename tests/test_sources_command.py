@@ -12,10 +12,11 @@ from tests import events
 from tests.sources.windows import SUBJECT, Record
 from tests.test_cli import triage
 from triage.cli.common import OK
+from triage.fit import MAX_VALUES
 from triage.rules import load_rules
 from triage.run import Config, Engine, hunt
 from triage.sources import Follower
-from triage.survey import MAX_NAMES, MAX_REJECTS, MAX_VALUES, Survey, survey
+from triage.survey import MAX_NAMES, MAX_REJECTS, Survey, survey
 
 NAMED = 'process where process.name : "beacon.exe"'
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from triage import times
 from triage.case.place import check_place
@@ -22,8 +22,10 @@ from triage.cli.common import (
     unsafe_option,
 )
 from triage.errors import TriageError
+from triage.rules import Rule
 from triage.run import Engine, hunt, settling
 from triage.sources import Follower
+from triage.survey import all_blind
 from triage.text import clean, json_line
 
 _DESCRIPTION = """\
@@ -39,6 +41,7 @@ and problems go to standard error.
 
 Exit code: 0 when the logs were read (with or without alerts), 2 on bad usage or unreadable input.
 """
+_MOST_LOOKED_AT = 200_000  # events, to tell whether any rule can alert on such
 
 
 def register(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -75,7 +78,7 @@ def _hunt(options: argparse.Namespace) -> int:
         for problem in problems:
             say(str(problem))
         if not engine.book.rules:
-            raise TriageError("no rule could be loaded; see the problems above, or add --rules DIR")
+            raise TriageError(_no_rule(engine.book.all))
         progress = Progress(follower)
         try:
             alerts = hunt(engine, lambda: progress(engine.events), options.processes)
@@ -91,9 +94,24 @@ def _hunt(options: argparse.Namespace) -> int:
         else:
             for doc in reader.documents(alerts):
                 print(json_line(doc))
-        return _report(engine, reader)
+        code = _report(engine, reader)
+        if engine.events and not reader.alerts() and not engine.suppressed:
+            _say_blind(options.paths, engine.book.rules.values())
+        return code
     finally:
         engine.close()
+
+
+def _no_rule(rules: Sequence[Rule]) -> str:
+    """Why there is nothing to match."""
+    if not rules:
+        return "no rule could be loaded; see the problems above, or add --rules DIR"
+    alone = "reads the alerts of other rules"
+    why = {rule.reason or (alone if rule.incident else "switched off") for rule in rules}
+    return (
+        f"none of the {len(rules):,} rules finds anything in logs ({', '.join(sorted(why))});"
+        " add others with --rules DIR"
+    )
 
 
 def _report(engine: Engine, reader: CaseReader) -> int:
@@ -124,6 +142,22 @@ def _report(engine: Engine, reader: CaseReader) -> int:
     if engine.rejects > 5:
         say(f"triage: … and {engine.rejects - 5:,} more records that could not be read")
     return say_refused(engine.follower, engine.events)
+
+
+def _say_blind(paths: Sequence[str], rules: Collection[Rule]) -> None:
+    """Where not one rule could have alerted, no alert means nothing: say so."""
+    follower = Follower(paths, once=True)
+    try:
+        looked_at = all_blind(follower, rules, _MOST_LOOKED_AT)
+    finally:
+        follower.close()
+    if looked_at:
+        first = f"the first {looked_at:,} of " if looked_at >= _MOST_LOOKED_AT else ""
+        say(
+            f"triage: none of the {len(rules):,} rules can alert on {first}these events: what they"
+            " ask for is not there, so no alert is no all-clear; `triage sources` with the same"
+            " arguments tells what each misses, and --rules DIR adds rules for such logs"
+        )
 
 
 def _print_table(reader: CaseReader, alerts: Sequence[str]) -> None:

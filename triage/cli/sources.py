@@ -24,10 +24,11 @@ from triage.cli.common import (
     say,
     say_refused,
 )
+from triage.fit import RuleFit
 from triage.rules import load_rules
 from triage.sources import FORMATS, Follower
 from triage.sources.formats import framing
-from triage.survey import RuleFit, SourceReport, Survey, lines_of, survey
+from triage.survey import SourceReport, Survey, lines_of, survey
 from triage.text import clean, encodable, json_line
 
 _DESCRIPTION = """\
