@@ -10,7 +10,7 @@ from typing import Any
 
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _GUID_LENGTHS = (36, 38)  # without and with braces
-_GUIDS = ("Guid", "GUID")  # how the names of values end that are GUIDs
+GUIDS = ("Guid", "GUID")  # how the names of values end that are GUIDs
 _AUDIT_FAILURE, _AUDIT_SUCCESS = 1 << 52, 1 << 53
 
 
@@ -99,7 +99,7 @@ def event_data(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
         if shown and shown != "-":
             if " " in name:  # as winlogbeat has them, and a query can write them
                 name = name.replace(" ", "_")
-            data[name] = guid(shown) if name.endswith(_GUIDS) else shown
+            data[name] = guid(shown) if name.endswith(GUIDS) else shown
     return data
 
 
