@@ -13,6 +13,13 @@ from triage.fields import Doc, first_text, lookup
 # (time, tiebreaker, source, position): time in ns since 1970; tiebreaker is event.sequence or the
 # record id, 0 without; source is the path of the log; position the place of the record in it.
 Order = tuple[int, int, str, int]
+# What names a Windows record: its host, log, number and id.
+_NAMING = (
+    ("winlog.computer_name",),
+    ("winlog.channel",),
+    ("winlog.record_id",),
+    ("event.code", "winlog.event_id"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +104,13 @@ def _record(doc: Doc) -> list[str] | None:
     The number alone is not enough: a machine that was set back to a snapshot counts again. The
     time is in whole seconds, which is all that some exports keep; all cut the rest off.
     """
-    named = [
-        first_text(doc, *names)
-        for names in (
-            ("winlog.computer_name",),
-            ("winlog.channel",),
-            ("winlog.record_id",),
-            ("event.code", "winlog.event_id"),
-        )
-    ]
+    named: list[str] = []
+    for names in _NAMING:
+        found = first_text(doc, *names)
+        if not found:
+            return None
+        named.append(found.lower())
     happened = times.parse(lookup(doc, "@timestamp"))
-    if not all(named) or named[2] == "0" or happened is None:
+    if named[2] == "0" or happened is None:
         return None
-    second, process = str(happened // times.SECOND), first_text(doc, "process.entity_id")
-    return [*(name.lower() for name in named), second, process]
+    return [*named, str(happened // times.SECOND), first_text(doc, "process.entity_id")]

@@ -68,7 +68,7 @@ def _parse(value: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _stamp(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def iso(nanoseconds: int) -> str:

@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 import apsw
 import orjson
 
-from triage.alert import Alert, alert_id, bucket_of, build
+from triage.alert import Alert, AlertMaker, alert_id, bucket_of
 from triage.case import risk
-from triage.case.evidence_tables import store_event
-from triage.case.schema import ROOT, count, next_change
+from triage.case.evidence_tables import store_events
+from triage.case.schema import ROOT, count, next_change, root_of
 from triage.engine.result import StoredEvent
 from triage.engine.sequence import Match
 from triage.risk import contributions
 from triage.rules import Rule
 from triage.sources import Block
+
+# The signs keep SQLite from planning the statement anew for each value.
+_ROOT = root_of("+?1", "+?2")
 
 
 class AlertTable:
@@ -24,6 +27,7 @@ class AlertTable:
     def __init__(self, db: apsw.Connection, clock: Callable[[], int]) -> None:
         self._db = db
         self._clock = clock
+        self._maker = AlertMaker()
 
     def add(
         self, matches: Sequence[Match], rules: Mapping[str, Rule], block: Block | None
@@ -35,9 +39,12 @@ class AlertTable:
         found: list[str] = []
         new = 0
         full: dict[tuple[str, int], list[str]] = {}  # beyond max_signals, by rule and interval
+        evidence: list[StoredEvent] = []
+        links: list[tuple[str, int, str]] = []
         for match in matches:
             rule = rules[match.rule_id]
-            id_ = alert_id(rule.rule_id, [event.id for event in match.events])
+            events = [stored.event() for stored in match.events]
+            id_ = alert_id(rule.rule_id, [event.id for event in events])
             known = self._db.execute("SELECT superseded FROM alert WHERE id = ?", (id_,)).fetchone()
             if known is not None:
                 if known[0]:
@@ -47,23 +54,22 @@ class AlertTable:
                     )
                 found.append(id_)
                 continue
-            interval = rule.rule_id, bucket_of(match, rule)
+            interval = rule.rule_id, bucket_of(rule, max(event.order for event in events)[0])
             if interval in full or self._full(interval, rule.max_signals):
                 full.setdefault(interval, []).append(id_)
                 continue
-            alert = build(match, rule, self._clock())
+            alert = self._maker.make(id_, events, rule, self._clock())
             self.insert(alert, late=block is not None and _is_late(match, block))
             scores = contributions(
                 alert.doc, alert.host, alert.user, alert.risk_score, alert.threat
             )
             risk.add(self._db, alert.id, alert.rule_id, alert.time, scores)
-            for stage, event in enumerate(match.events):
-                store_event(self._db, event)
-                self._db.execute(
-                    "INSERT OR IGNORE INTO alert_event VALUES (?, ?, ?)", (id_, stage, event.id)
-                )
+            evidence += match.events
+            links += [(id_, stage, event.id) for stage, event in enumerate(events)]
             found.append(id_)
             new += 1
+        store_events(self._db, evidence)
+        self._db.executemany("INSERT OR IGNORE INTO alert_event VALUES (?, ?, ?)", links)
         return found, new, sum(self._collapse(*one) for one in full.items())
 
     def _full(self, interval: tuple[str, int], max_signals: int) -> bool:
@@ -92,7 +98,9 @@ class AlertTable:
         return fresh
 
     def insert(self, alert: Alert, *, late: bool = False) -> None:
-        """Write a new alert."""
+        """Write a new alert, and where its process tree begins, as far as it is known by now."""
+        # Not afterwards: a change would write all of a long row again.
+        root = self._db.execute(_ROOT, (alert.host, alert.entity_id)).fetchone()
         self._db.execute(
             "INSERT INTO alert (id, change, rule_id, rule_name, severity, risk_score, time,"
             " created, bucket, host, user, process, entity_id, reason, parent, destination,"
@@ -116,16 +124,14 @@ class AlertTable:
                 alert.parent,
                 alert.destination,
                 alert.threat,
-                alert.entity_id,
-                alert.process,
+                *(root or (alert.entity_id, alert.process)),
                 orjson.dumps(alert.doc, default=str),
                 late,
             ),
         )
-        self.set_root(alert.id)
 
     def set_root(self, alert_id: str) -> None:
-        """Say where the process tree of an alert begins, as far as it is known by now."""
+        """Say again where the process tree of an alert begins: more may be known by now."""
         self._db.execute(
             f"UPDATE alert SET (root_id, root) = ({ROOT}) WHERE id = ?1 AND EXISTS"  # noqa: S608 - own text
             " (SELECT 1 FROM process p WHERE p.host = alert.host"
@@ -149,10 +155,13 @@ def _is_late(match: Match, block: Block) -> bool:
     and the alert with it."""
     last = max(match.events, key=lambda event: event.order)
     _, _, source, position = last.order
-    if source != block.source or position not in block.positions:
+    if source != block.source:
+        return True
+    try:
+        record = block.records[block.positions.index(position)]
+    except ValueError:
         return True
     # A log of that name may have been rotated since: its events lay at the same places.
-    record = block.records[block.positions.index(position)]
     if last.record == record:
         return False
     return StoredEvent.of_record(block.format, record, last.order, last.host).id != last.id

@@ -14,27 +14,33 @@ from triage.engine.result import BlockResult, StoredEvent, Suppression
 from triage.errors import Reject
 
 
-def store_event(db: apsw.Connection, event: StoredEvent) -> None:
-    """Keep an event as evidence."""
-    time, tiebreaker, source, position = event.order
-    db.execute(
+def store_events(db: apsw.Connection, events: Iterable[StoredEvent]) -> None:
+    """Keep events as evidence."""
+    db.executemany(
         # Of two exports of one record the one with the finer time stays, as in the sequences.
         "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
         " (time, tiebreaker, source, position, host, doc) = (excluded.time,"
         " excluded.tiebreaker, excluded.source, excluded.position, excluded.host, excluded.doc)"
         " WHERE excluded.time > time",
-        (event.id, time, tiebreaker, stored_path(source), position, event.host, event.body),
+        [_row(event) for event in events],
     )
+
+
+def _row(event: StoredEvent) -> tuple[str | int | bytes, ...]:
+    time, tiebreaker, source, position = event.order
+    return event.id, time, tiebreaker, stored_path(source), position, event.host, event.body
 
 
 def store_suppressed(db: apsw.Connection, suppressed: Sequence[Suppression]) -> None:
     """Keep the events that exceptions kept from a rule."""
-    for one in suppressed:
-        store_event(db, one.event)
-        db.execute(
-            "INSERT OR IGNORE INTO suppressed VALUES (?, ?, ?, ?, ?)",
-            (one.item_id, one.rule_id, one.event.id, one.event.order[0], one.event.host),
-        )
+    store_events(db, [one.event for one in suppressed])
+    db.executemany(
+        "INSERT OR IGNORE INTO suppressed VALUES (?, ?, ?, ?, ?)",
+        [
+            (one.item_id, one.rule_id, one.event.id, one.event.order[0], one.event.host)
+            for one in suppressed
+        ],
+    )
 
 
 def store_processes(db: apsw.Connection, result: BlockResult) -> None:

@@ -128,23 +128,30 @@ _ORIGINS = (
     "'system', 'smss.exe', 'csrss.exe', 'wininit.exe', 'winlogon.exe', 'services.exe',"
     " 'svchost.exe', 'userinit.exe', 'explorer.exe', 'init', 'systemd', 'launchd', 'kthreadd'"
 )
-# Where the process tree of an alert begins: the oldest known ancestor of its process below those
-# origins. Where its own start is not known, a child of it tells its id and name. No row where the
-# process is unknown.
-ROOT = f"""
+
+
+def root_of(host: str, entity_id: str) -> str:
+    """Where the process tree of a process begins, as SQL: id and name of its oldest known ancestor
+    below those origins. Where its own start is not known, a child of it tells its id and name. No
+    row where the process is unknown.
+    """
+    return f"""
 WITH RECURSIVE up (entity_id, parent_id, name, pid, parent_name, parent_pid, told, depth) AS (
   SELECT entity_id, parent_entity_id, name, pid, parent_name, parent_pid,
       parent_entity_id <> '' AND lower(parent_name) NOT IN ({_ORIGINS}), 0
-    FROM process WHERE host = alert.host AND entity_id = alert.entity_id
+    FROM process WHERE host = {host} AND entity_id = {entity_id}
   UNION ALL
   SELECT p.entity_id, p.parent_entity_id, p.name, p.pid, p.parent_name, p.parent_pid,
       p.parent_entity_id <> '' AND lower(p.parent_name) NOT IN ({_ORIGINS}), depth + 1
-    FROM up JOIN process p ON p.host = alert.host AND p.entity_id = up.parent_id
+    FROM up JOIN process p ON p.host = {host} AND p.entity_id = up.parent_id
     WHERE up.told AND depth < 32)
 SELECT iif(told, parent_id, entity_id),
   iif(told, parent_name || ' (' || parent_pid || ')', name || ' (' || pid || ')')
   FROM up ORDER BY depth DESC LIMIT 1
 """  # noqa: S608 - own text
+
+
+ROOT = root_of("alert.host", "alert.entity_id")
 
 
 def _told(field: str) -> str:
@@ -318,7 +325,8 @@ def _precreate(path: Path) -> None:
 
 
 def _set_up(connection: apsw.Connection, path: str) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    # What a passing case needs to undo is what one block changed: that fits into memory.
+    connection.execute(f"PRAGMA journal_mode = {'MEMORY' if path == MEMORY else 'WAL'}")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = OFF")
     with transaction(connection):
@@ -367,8 +375,9 @@ def _roll_back(connection: apsw.Connection) -> None:
 
 def next_change(connection: apsw.Connection) -> int:
     """The next value of the case's change counter, inside a transaction."""
-    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'change'")
-    return count(connection, "SELECT value FROM meta WHERE key = 'change'")
+    return count(
+        connection, "UPDATE meta SET value = value + 1 WHERE key = 'change' RETURNING value"
+    )
 
 
 def count(connection: apsw.Connection, question: str, values: tuple[Any, ...] = ()) -> int:

@@ -13,7 +13,7 @@ from triage.case.alert_table import AlertTable
 from triage.case.blocks import BlockIndex, BlockRow
 from triage.case.evidence_tables import (
     store_contacts,
-    store_event,
+    store_events,
     store_processes,
     store_rejects,
     store_suppressed,
@@ -40,6 +40,10 @@ from triage.failpoints import fail_point
 from triage.rules import Rule
 from triage.sources import Block, Position
 
+# Ids are as good as random, so what a block writes lies all over the case's trees: with SQLite's
+# usual 2 MB nearly all of it is read from disk first and written back at once.
+_CACHE = 8_000  # KiB
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
@@ -55,6 +59,7 @@ class CaseWriter(Telling):
 
     def __init__(self, path: str, clock: Callable[[], int]) -> None:
         super().__init__(connect(path))
+        self._db.execute(f"PRAGMA cache_size = -{_CACHE}")
         self._db.authorizer = engine_may
         self._clock = clock
         # The journal's end when it was last asked, and the rules switched up to there.
@@ -187,18 +192,20 @@ class CaseWriter(Telling):
         self.blocks.follow_name(block.position)
         if row is not None:
             self.blocks.write(block, row)
-        for hit in advance.kept:
-            store_event(self._db, hit.event)
-            self._db.execute(
-                "INSERT OR REPLACE INTO open_hit VALUES (?, ?, ?, ?, ?)",
+        store_events(self._db, [hit.event for hit in advance.kept])
+        self._db.executemany(
+            "INSERT OR REPLACE INTO open_hit VALUES (?, ?, ?, ?, ?)",
+            [
                 (
                     hit.rule_id,
                     rules[hit.rule_id].fingerprint,
                     hit.key,
                     hit.event.id,
                     orjson.dumps(hit.stages).decode(),
-                ),
-            )
+                )
+                for hit in advance.kept
+            ],
+        )
         self._forget(advance.evicted)
         self._db.execute(
             "INSERT OR REPLACE INTO position VALUES (?, ?, ?)",
@@ -242,9 +249,13 @@ class CaseWriter(Telling):
         """Keep the events (each with its host) that lie around an alert; ``whole``: whether they
         are all that are ever to be kept."""
         with transaction(self._db):
-            for event, host in events:
-                body = orjson.dumps(event.doc, default=str)
-                store_event(self._db, StoredEvent(event.id, event.order, host, body))
+            store_events(
+                self._db,
+                [
+                    StoredEvent(event.id, event.order, host, orjson.dumps(event.doc, default=str))
+                    for event, host in events
+                ],
+            )
             before = self._db.execute("SELECT root_id FROM alert WHERE id = ?", (id_,)).fetchone()
             # Logs come in any order: ancestors may have become known since.
             self._alerts.set_root(id_)

@@ -63,14 +63,18 @@ class StoredEvent:
 
     def event(self) -> Event:
         """The event again, its document decoded."""
+        if self._format:
+            doc = self._decode()
+            return Event(self._id, self.order, doc)
         return Event(self.id, self.order, orjson.loads(self.body))
 
-    def _decode(self) -> None:
+    def _decode(self) -> Doc:
         doc = decode(self._format, self.record or b"") or {}
         self._id = identity(doc)
         # A copy: orjson's own keeps the room it was written in, three times what it needs.
         self._body = bytes(memoryview(orjson.dumps(doc, default=str)))
         self._format = ""
+        return doc
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StoredEvent):
