@@ -58,16 +58,14 @@ def check(block: Block) -> int:
         found += 1
         doc = decode(block.format, record)
         assert doc is not None
-        for name, read, plain in zip(NAMES, GLANCE.readers, READERS, strict=True):
+        for name, read, plain in zip(NAMES, GLANCE.readers.values(), READERS, strict=True):
             told, wanted = read(seen), plain(doc)
             assert (told.__class__, told) == (wanted.__class__, wanted), (name, record)
         order = order_of(doc, "log", 0)
         assert GLANCE.time_of(seen) == (order[0] if order else None)
         assert seen.host.name == doc["host"]["name"]
         present = {key for key, value in doc.items() if value is not None}
-        assert {name.partition(".")[0] for name in NAMES} & present <= GLANCE.keys_of(
-            GLANCE.shape(seen)
-        )
+        assert {name.partition(".")[0] for name in NAMES} & present <= seen.form.keys
     return found
 
 

@@ -7,18 +7,32 @@ tree that they lead to is remembered by all their values together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from triage.engine.gates import key_of
+from triage.eql.values import text_of
 from triage.fields import Doc
+from triage.sources.glance import Glance
 
 _SHARE = 0.1  # of the events that are asked for a field, for it to be among them
 _VARIETY = 0.25  # distinct combinations of values among the sampled events
 _MOST = 24  # fields
 
 Reader = Callable[[Any], Any]
-Together = Callable[[Sequence[int]], Reader]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How some fields are read, in their order."""
+
+    readers: Sequence[Reader]
+    # Makes what reads some of them, by their places, as one text.
+    joined: Callable[[Sequence[int]], Reader]
+    # Makes what reads some of them as one key, equal where all of them are; told for their places
+    # the types of some values of each. None where documents are too odd for it.
+    together: Callable[[Mapping[int, Container[type]]], Reader] | None = None
 
 
 def key(value: Any) -> Any:
@@ -42,16 +56,63 @@ def choose(samples: Sequence[tuple[Any, ...]]) -> list[int]:
     chosen: list[int] = []
     for at in sorted(range(len(columns)), key=lambda at: len(set(columns[at]))):
         together = zip(*(columns[one] for one in (*chosen, at)), strict=True)
-        if len(set(together)) <= len(samples) * _VARIETY:
+        if len(set(together)) <= len(samples) * _VARIETY and _is_alike(columns[at]):
             chosen.append(at)
     return chosen
 
 
-def together(names: Sequence[str], readers: Sequence[Reader]) -> Together:
-    """What makes :func:`read_together` of some of these fields, by their places."""
-    return lambda places: read_together(
-        [names[at] for at in places], [readers[at] for at in places]
+def of_documents(own: Mapping[str, Reader], *, plain: bool = True) -> Reading:
+    """How fields of documents are read, by their names; ``plain``: no outermost key has a dot."""
+    names, readers = list(own), list(own.values())
+
+    def together(places: Mapping[int, Container[type]]) -> Reader:
+        return read_together([names[at] for at in places], [readers[at] for at in places])
+
+    def joined(places: Sequence[int]) -> Reader:
+        some = [readers[at] for at in places]
+
+        def read(doc: Doc) -> str:
+            texts: list[str] = []
+            for one in some:
+                value = one(doc)
+                if value.__class__ is str:
+                    texts.append(value)
+                elif value is not None:
+                    texts += map(text_of, value if value.__class__ is list else (value,))
+            return "\0".join(texts)
+
+        return read
+
+    return Reading(readers, joined, together if plain else None)
+
+
+def at_a_glance(glance: Glance, own: Mapping[str, Reader]) -> Reading:
+    """How fields of records are read that are only glanced at."""
+    names = list(own)
+    return Reading(
+        list(own.values()),
+        lambda places: glance.joined([names[at] for at in places]),
+        lambda kinds: glance.together({names[at]: some for at, some in kinds.items()}),
     )
+
+
+def _is_alike(keys: Iterable[Any]) -> bool:
+    """Whether values, by their keys, can be told apart by being equal or not: 1 is 1.0 and True."""
+    kinds = kinds_of(keys) - {type(None)}
+    return kinds <= {str, int} or kinds == {bool}
+
+
+def kinds_of(keys: Iterable[Any]) -> set[type]:
+    """The types of values, by their keys; of those in lists as well."""
+    kinds: set[type] = set()
+    for one in keys:
+        if one.__class__ is not tuple:
+            kinds.add(one.__class__)
+        elif len(one) == 2 and one[0].__class__ is type:
+            kinds.add(one[0])
+        else:
+            kinds |= kinds_of(one)
+    return kinds
 
 
 def read_together(names: Sequence[str], readers: Sequence[Reader]) -> Callable[[Doc], Any]:

@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from triage.engine import front
-from triage.engine.gates import Gate, key_of
+from triage.engine.gates import Gate
 from triage.engine.index import UNTIL, WAITING_FIELDS, ExceptedRule, Step, StepIndex
 from triage.engine.process import host_of
 from triage.engine.result import BlockResult, Gathered, Hit, StoredEvent, Suppression
 from triage.engine.sieve import Demands, Sieve
+from triage.engine.trial import Trial
 from triage.eql.access import Reader, reader
 from triage.errors import Reject
 from triage.event import order_of
 from triage.fields import Doc
 from triage.sources import Block, RecordError, decode
 from triage.sources.block import EXCERPT_BYTES
-from triage.sources.glance import Glance, Seen
+from triage.sources.glance import Glance
 
 _MOST_SIEVES = 32
 _WAITING = {name: reader(name) for name in WAITING_FIELDS}
@@ -53,14 +52,13 @@ class Matcher:
         self._optimise = optimise
         self._readers = {field: reader(field) for field in index.fields}
         self._sieves: dict[frozenset[str], Sieve] = {}  # of documents, by their outermost keys
-        self._any_sieve = self._sieve(self._readers, None)
+        self._any_sieve = self._sieve(self._readers, front.of_documents(self._readers, plain=False))
+        self._on_documents = Trial(reader)
         # The same of records that a glance is enough for.
         read = sorted({name for step in index.steps for name in step.condition.fields})
         self._glance = Glance(tuple(dict.fromkeys((*index.fields, *read, *_ALSO))))
-        self._seen = dict(zip(self._glance.names, self._glance.readers, strict=False))
-        self._seen_sieves: dict[Any, Sieve] = {}  # by shape
-        self._joins: dict[tuple[str, ...], front.Reader] = {}
-        self._tests: dict[Step, Callable[[Any], bool]] = {}
+        self._seen_sieves: dict[frozenset[str], Sieve] = {}
+        self._on_seen = Trial(self._glance.readers.__getitem__)
 
     def __call__(self, block: Block) -> BlockResult:
         run = Gathered(block)
@@ -96,49 +94,43 @@ class Matcher:
         if todo.steps:
             place = order or (0, 0, block.source, position)
             stored = StoredEvent.of_record(block.format, record, place, host)
-            self._try(doc, stored, todo.steps, run)
+            self._on_documents.tell(todo.steps, doc, stored, run)
         if todo.fields and order:
             values = [_WAITING[name](doc) for name in todo.fields]
             run.pending.add(number, order[0], todo.waiting, values)
 
     def _at_a_glance(self, block: Block, run: Gathered) -> None:
         """A block's records, of which most need not be decoded."""
-        glance, plan, sieves, joins = self._glance, self.index.plan, self._seen_sieves, self._joins
-        look, time_of, shape_of = glance.look, glance.time_of, glance.shape
-        concerns = _concern(self._seen) if self.processes else lambda _: False
+        plan, sieves, read = self.index.plan, self._seen_sieves, self._glance.readers
+        look, time_of, holds = self._glance.look, self._glance.time_of, self._on_seen.holds
+        concerns = _concern(self._glance.readers) if self.processes else lambda _: False
         for number, record in enumerate(block.records):
             seen = look(record)
             if seen is None:
                 self._whole(block, number, run)
                 continue
-            shape = shape_of(seen)
-            sieve = sieves.get(shape) or self._sieve_of_shape(shape)
+            sieve = sieves.get(seen.form.keys) or self._sieve_of_form(seen.form.keys)
             alive = sieve.alive(seen)
             todo = plan(alive)
-            if concerns(seen) or (todo.steps and self._holds(todo.steps, seen)):
+            if concerns(seen):
                 self._whole(block, number, run, alive)
                 continue
             time = time_of(seen)
+            if todo.steps:
+                held = [step for step in todo.steps if holds(step, seen)]
+                if any(step.exceptions for step in held):
+                    self._whole(block, number, run, alive)
+                    continue
+                if held:
+                    tiebreaker = self._glance.tiebreaker_of(seen) if time is not None else 0
+                    place = (time or 0, tiebreaker, block.source, block.positions[number])
+                    stored = StoredEvent.of_record(block.format, record, place, seen.host.name)
+                    self._on_seen.tell(held, seen, stored, run)
             run.note(seen.host.name, time)
             if todo.fields and time is not None:
-                read = joins.get(todo.fields) or self._join(todo.fields)
-                run.pending.add(number, time, todo.waiting, read(seen))
-
-    def _holds(self, steps: Iterable[Step], seen: Seen) -> bool:
-        """Whether a record fulfils one of some steps."""
-        for step in steps:
-            test = self._tests.get(step)
-            if test is None:
-                test = self._tests[step] = step.condition.reading(self._seen.__getitem__)
-            if test(seen):
-                return True
-        return False
-
-    def _join(self, fields: tuple[str, ...]) -> front.Reader:
-        """What reads the values by which records wait."""
-        places = [self._glance.names.index(name) for name in fields]
-        read = self._joins[fields] = self._glance.together(places, lambda value: value)
-        return read
+                run.pending.add(
+                    number, time, todo.waiting, [read[name](seen) for name in todo.fields]
+                )
 
     def awake(
         self, block: Block, number: int, steps: int
@@ -157,12 +149,13 @@ class Matcher:
             return (), ()
         stored = StoredEvent.of_record(block.format, record, order, host_of(doc))
         run = Gathered(block)
-        self._try(doc, stored, self.index.of(steps), run)
+        tried = self._on_documents
+        tried.tell(self.index.of(steps), doc, stored, run)
         hits: list[Hit] = []
         for hit in run.hits:
             first = self.index.openers[hit.rule_id].step
             excepted = any(test(doc) for _, test in first.exceptions)
-            if not excepted and first.condition.matches(doc) and hit.key in _keys(first, doc):
+            if not excepted and tried.holds(first, doc) and hit.key in tried.keys(first, doc):
                 hit = hit._replace(stages=tuple(sorted((first.stage, *hit.stages), key=_in_order)))
             hits.append(hit)
         return hits, run.suppressed
@@ -170,29 +163,6 @@ class Matcher:
     def steps(self, doc: Doc) -> Sequence[Step]:
         """The steps that are tried on a document: all that its fields do not rule out."""
         return self.index.of(self._sieve_for(doc).alive(doc))
-
-    def _try(self, doc: Doc, stored: StoredEvent, steps: Iterable[Step], run: Gathered) -> None:
-        touched: dict[tuple[str, str], tuple[int, ...]] = {}
-        joins: dict[tuple[tuple[str, bool], ...], list[str]] = {}  # most rules join by the same
-        for step in steps:
-            if not step.condition.matches(doc):
-                continue
-            # As in Elastic, an excepted event can fill no stage: a benign first connection never
-            # hides the malicious second one.
-            if step.exceptions:
-                item_id = next((id_ for id_, test in step.exceptions if test(doc)), None)
-                if item_id is not None:
-                    run.suppressed.append(Suppression(item_id, step.rule_id, stored))
-                    continue
-            keys = joins.get(step.join)
-            if keys is None:
-                keys = joins[step.join] = _keys(step, doc)
-            for key in keys:
-                name = (step.rule_id, key)
-                touched[name] = (*touched.get(name, ()), step.stage)
-        run.hits.extend(
-            [Hit(rule_id, key, stages, stored) for (rule_id, key), stages in touched.items()]
-        )
 
     def _sieve_for(self, doc: Doc) -> Sieve:
         """The sieve of documents with these outermost keys: it asks for no field they lack."""
@@ -202,33 +172,29 @@ class Matcher:
             if len(self._sieves) >= _MOST_SIEVES or any("." in key for key in keys):
                 return self._any_sieve
             own = _within(keys, self._readers)
-            sieve = self._sieve(own, front.together(list(own), list(own.values())))
-            self._sieves[keys] = sieve
+            sieve = self._sieves[keys] = self._sieve(own, front.of_documents(own))
         return sieve
 
-    def _sieve_of_shape(self, shape: Any) -> Sieve:
+    def _sieve_of_form(self, keys: frozenset[str]) -> Sieve:
         """The same of what is seen at a glance."""
         if len(self._seen_sieves) >= _MOST_SIEVES:
             self._seen_sieves.clear()
-        keys = self._glance.keys_of(shape)
-        own = _within(keys, {name: self._seen[name] for name in self.index.fields})
-        places = [self._glance.names.index(name) for name in own]
-        sieve = self._seen_sieves[shape] = self._sieve(
-            own, lambda chosen: self._glance.together([places[at] for at in chosen], key_of)
-        )
+        read = self._glance.readers
+        own = _within(keys, {name: read[name] for name in self.index.fields})
+        sieve = self._seen_sieves[keys] = self._sieve(own, front.at_a_glance(self._glance, own))
         return sieve
 
-    def _sieve(self, readers: Mapping[str, Reader], together: front.Together | None) -> Sieve:
+    def _sieve(self, names: Container[str], reading: front.Reading) -> Sieve:
         """The sieve that reads these fields; others are absent for certain."""
         index = self.index
         every = index.every
         asked: list[Demands] = []
         for name, demands in zip(index.fields, index.demands, strict=True):
-            if name in readers:
+            if name in names:
                 asked.append(demands)
             else:
                 every &= Gate(demands, every).mask(None, None, every)[0]
-        return Sieve(asked, list(readers.values()), every, together, index.rough)
+        return Sieve(asked, reading, every, index.rough)
 
 
 def _concern(readers: Mapping[str, Reader]) -> Callable[[Any], bool]:
@@ -250,7 +216,3 @@ def _within(keys: Container[str], readers: Mapping[str, Reader]) -> dict[str, Re
 
 def _in_order(stage: int) -> tuple[bool, int]:
     return stage == UNTIL, stage
-
-
-def _keys(step: Step, doc: Doc) -> list[str]:
-    return [orjson.dumps(key, default=str).decode() for key in step.condition.keys(doc)]

@@ -64,17 +64,15 @@ class Sieve:
     def __init__(
         self,
         demands: Sequence[Demands],
-        readers: Sequence[Callable[[Any], Any]],
+        reading: front.Reading,
         every: int,
-        together: front.Together | None = None,
         rough: int = 0,
     ) -> None:
-        """``demands`` and ``readers``: for each field what is demanded, and how it is read;
-        ``together``: makes what reads some of the fields at once, by their places; ``rough``: the
-        steps for whose sake nothing is asked."""
+        """``demands`` and ``reading``: what is demanded of each field, and how they are read;
+        ``rough``: the steps for whose sake nothing is asked."""
         self._demands = demands
-        self._together = together
-        self._learning = 0 if together is None else _LEARN
+        self._reading = reading
+        self._learning = 0 if reading.together is None else _LEARN
         self._asked = [0] * len(demands)
         self._often: list[int] = []  # fields that most events are asked for
         self._samples: list[tuple[Any, ...]] = []  # their values
@@ -86,7 +84,7 @@ class Sieve:
         # A field with ever new values is not worth asking for what only excludes some of them.
         self._picks = [_cover([pair for pair in one if not only_excludes(pair[0])])
                        for one in demands]  # fmt: skip
-        self._readers = readers
+        self._readers = reading.readers
         self._every = every
         self._new: list[int] = [0] * len(demands)  # values of each field met for the first time
         self._trial = 0
@@ -129,13 +127,18 @@ class Sieve:
         if self._learning < _LEARN // 2:
             self._samples.append(tuple(front.key(self._readers[at](doc)) for at in self._often))
         if not self._learning:
-            chosen = [self._often[at] for at in front.choose(self._samples)]
-            self._samples = []
-            if chosen and self._together is not None:
-                self._front = frozenset(chosen)
-                self._read = self._together(chosen)
-                self._begin()
+            self._read_together()
         return mask
+
+    def _read_together(self) -> None:
+        chosen = front.choose(self._samples)
+        columns = list(zip(*self._samples, strict=True))
+        self._samples = []
+        if chosen and self._reading.together is not None:
+            kinds = {self._often[at]: front.kinds_of(columns[at]) for at in chosen}
+            self._front = frozenset(kinds)
+            self._read = self._reading.together(kinds)
+            self._begin()
 
     def _enter(self, doc: Any, values: Any) -> _Node:
         """The node that the fields read together lead to; remembered once all of them are."""
@@ -205,8 +208,10 @@ class Sieve:
         if tail is None:
             if len(self._tails) >= _MOST_TAILS:
                 self._tails.clear()
-            asked = [(self._demands[at], self._readers[at]) for at in fields]
-            tail = self._tails[mask, tuple(fields)] = Tail(mask, asked, self._exact)
+            demands = {at: self._demands[at] for at in fields}
+            tail = self._tails[mask, tuple(fields)] = Tail(
+                mask, demands, self._reading, self._exact
+            )
         return tail
 
     def _gate(self, family: _Family, at: int) -> Gate:

@@ -7,22 +7,22 @@ one pass for those that the steps need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import re2
 
+from triage.engine.front import Reading
 from triage.engine.gates import all_needs_of, only_excludes, runner
 from triage.eql.tree import Tree
-from triage.eql.values import fold, text_of
-from triage.fields import Doc
+from triage.eql.values import fold
 
 _MOST_KNOWN = 512  # outcomes of the search that are remembered
 _MOST_VALUES = 2_000  # of a tested field
 _MAX_MEMORY = 2 << 20  # bytes a search may take
 
-# What is demanded of a field, with the mask of the steps that do; and how the field is read.
-Asked = tuple[Sequence[tuple[Tree, int]], Callable[[Doc], Any]]
+# What is demanded of each of some fields, by their places, with the mask of the steps that do.
+Asked = Mapping[int, Sequence[tuple[Tree, int]]]
 Search = Callable[[bytes], list[int] | None]
 
 
@@ -31,11 +31,13 @@ class _Tested:
 
     __slots__ = ("_known", "_tests", "read", "steps")
 
-    def __init__(self, read: Callable[[Doc], Any]) -> None:
+    def __init__(self, read: Callable[[Any], Any]) -> None:
         self.read = read
         self.steps = 0
         self._tests: list[tuple[Callable[[Any], bool], int]] = []
-        self._known: dict[str, int] = {}  # what is left, by value: images come again and again
+        self._known: dict[
+            str | int, int
+        ] = {}  # what is left, by value: images come again and again
 
     def add(self, test: Callable[[Any], bool], steps: int) -> None:
         self._tests.append((test, steps))
@@ -43,7 +45,7 @@ class _Tested:
 
     def left(self, value: Any) -> int:
         """The steps that a value leaves, of all there are."""
-        if value.__class__ is not str:
+        if value.__class__ is not str and value.__class__ is not int:
             return self._left(value)
         known = self._known.get(value)
         if known is None:
@@ -64,46 +66,37 @@ class Tail:
     """The steps of ``mask`` that a document's values of some fields leave; only those of ``exact``
     are asked about."""
 
-    def __init__(self, mask: int, fields: Iterable[Asked], exact: int = -1) -> None:
+    def __init__(self, mask: int, asked: Asked, reading: Reading, exact: int = -1) -> None:
         self._mask = mask
         mask &= exact
         needs: dict[frozenset[str], int] = {}  # texts of which one must occur: steps that say so
-        self._reads: list[Callable[[Doc], Any]] = []
+        searched: list[int] = []
         self._tested: list[_Tested] = []
-        for demands, read in fields:
-            searched = False
-            tested = _Tested(read)
+        for at, demands in asked.items():
+            tested = _Tested(reading.readers[at])
             for tree, steps in demands:
                 if not steps & mask:
                     continue
                 found = all_needs_of(tree)
                 for texts in found:
                     needs[texts] = needs.get(texts, 0) | steps & mask
-                    searched = True
+                    searched.append(at)
                 if not found and not only_excludes(tree):
                     tested.add(runner(tree), steps & mask)
-            if searched:
-                self._reads.append(read)
             if tested.steps:
                 self._tested.append(tested)
         texts_of = sorted(set().union(*needs))
         number = {text: at for at, text in enumerate(texts_of)}
         self._needs = [({number[text] for text in texts}, steps) for texts, steps in needs.items()]
         self._search = _search(texts_of) if texts_of else None
+        self._joined = reading.joined(list(dict.fromkeys(searched)))
         self._known: dict[tuple[int, ...], int] = {}  # what is left, by the texts found
 
-    def __call__(self, doc: Doc) -> int:
+    def __call__(self, doc: Any) -> int:
         mask = self._mask
         if self._search is not None:
-            texts: list[str] = []
-            for read in self._reads:
-                value = read(doc)
-                if value.__class__ is str:
-                    texts.append(value)
-                elif value is not None:
-                    several = value if value.__class__ is list else (value,)
-                    texts += [one if one.__class__ is str else text_of(one) for one in several]
-            joined = fold("\0".join(texts))
+            joined = self._joined(doc)
+            joined = joined.lower() if joined.isascii() else fold(joined)
             found = tuple(self._search(joined.encode("utf-8", "replace")) or ())
             known = self._known.get(found)
             mask = self._left(found) if known is None else known

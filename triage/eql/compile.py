@@ -27,6 +27,8 @@ from triage.eql.values import FieldTypes, canonical, mapped_type
 from triage.fields import Doc
 
 # A rule is compiled when it is read, to tell what is wrong with it, and again when it is to run.
+Keys = Callable[[Doc], list[tuple[Any, ...]]]
+
 _TREES: WeakKeyDictionary[Stage, Tree] = WeakKeyDictionary()
 
 
@@ -39,13 +41,18 @@ class CompiledStage:
     category_field: str
     tree: Tree  # the condition, without the category
     matches: Matcher  # category and condition
-    keys: Callable[[Doc], list[tuple[Any, ...]]]  # all join keys of an event; [] if one is missing
+    keys: Keys  # all join keys of an event; [] if one is missing
     fields: frozenset[str]  # every field the stage reads
 
-    def reading(self, reader_of: Callable[[str], Reader]) -> Matcher:
-        """Category and condition, of an event whose fields are read by other means."""
+    field_types: FieldTypes
+
+    def reading(self, reader_of: Callable[[str], Reader]) -> tuple[Matcher, Keys]:
+        """``matches`` and ``keys``, of an event whose fields are read by other means."""
         condition = matcher(self.tree, reader_of)
-        return _with_category(self.stage.category, self.category_field, condition, reader_of)
+        return (
+            _with_category(self.stage.category, self.category_field, condition, reader_of),
+            _keys(self.stage.keys, self.field_types, reader_of),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ def compile_stage(
         frozenset(tree_fields(tree))
         | {key.name for key in stage.keys}
         | (set() if stage.category is None else {category_field}),
+        field_types,
     )
 
 
@@ -105,12 +113,14 @@ def _with_category(
 
 
 def _keys(
-    keys: tuple[Field, ...], field_types: FieldTypes
-) -> Callable[[Doc], list[tuple[Any, ...]]]:
+    keys: tuple[Field, ...],
+    field_types: FieldTypes,
+    reader_of: Callable[[str], Reader] = reader,
+) -> Keys:
     if not keys:
         return lambda doc: [()]
     parts = tuple(
-        (reader(key.name), key.optional, mapped_type(key.name, field_types)) for key in keys
+        (reader_of(key.name), key.optional, mapped_type(key.name, field_types)) for key in keys
     )
     typed = any(kind for _, _, kind in parts)
 

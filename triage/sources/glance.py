@@ -11,115 +11,116 @@ than we decode, are no reject.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import re2
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
+from msgspec.structs import replace
 
 from triage import times
-from triage.event import fits
+from triage.eql.values import text_of
+from triage.event import fits, tiebreaker
 from triage.fields import lookup
 from triage.sources import one_form
 from triage.sources.block import Block
-from triage.sources.channels import SYSMON, Channel, channel_of
+from triage.sources.channels import SYSMON, channel_of
 from triage.sources.winevent import text
 
 _FORMATS = frozenset({"ecs", "json"})  # those that hold documents of ECS
 _DOTTED = rb'\.[\w@-]*"\s*:'  # a key that is not a plain one
 _UNNAMEABLE = re.compile(r'[\x00-\x1f"\\]')
-_WHERE_MISSING = frozenset({("EventID",), ("data_stream",)})  # where null is not the same
-_NEEDED = frozenset({("@timestamp",), ("event",), ("host",), ("host", "name")})
-_MOST_CHANNELS = 1_000  # remembered
-_TEXT_OR_NONE = (str, type(None))
-
+_MOST_FORMS = 1_000  # remembered
 
 _Path = tuple[str, ...]
 Reader = Callable[[Any], Any]
 
+# What msgspec makes of a field: no objects, which are no value, and tuples, which can be keys.
+_VALUE: Any = str | int | float | bool | None | tuple[Any, ...]
+_GIVEN: Any = str | int | float | bool | tuple[Any, ...]  # a null is not the same as nothing
+_TEXT: Any = str | None
+_TEXTS: Any = str | None | tuple[str, ...]
+# Of which equal ones are the same: 1, 1.0 and True are one key.
+_KEYS: Any = str | int | None | tuple[str | int, ...]
+_TRUTH: Any = bool | None
 
-# What is read of every record, to tell whether it is whole and when and where it happened. The
-# types that msgspec decodes to have the fields that are asked for besides; what is missing is None.
-class _Event(Struct):
-    category: Any = None
-    created: Any = None
+# What is read of every record besides, to tell whether it is whole, and when and where it happened.
+_OWN: dict[_Path, Any] = {
+    ("@timestamp",): str,
+    ("EventID",): _GIVEN,
+    ("event", "category"): _TEXTS,
+    ("event", "created"): _VALUE,
+    ("event", "sequence"): _VALUE,
+    ("host", "name"): str,
+    ("host", "id"): _VALUE,
+    ("host", "os", "type"): _VALUE,
+    ("winlog", "provider_name"): _TEXT,
+    ("winlog", "channel"): _TEXT,
+    ("winlog", "time_created"): _VALUE,
+    ("winlog", "record_id"): _VALUE,
+    ("process", "entity_id"): _VALUE,
+    ("data_stream", "type"): _VALUE,
+    ("data_stream", "dataset"): _VALUE,
+    ("data_stream", "namespace"): _VALUE,
+}
+_NEEDED = frozenset({("@timestamp",), ("event",), ("host",), ("host", "name")})
+_ALWAYS = frozenset(path[0] for path in _NEEDED)
 
 
-class _Os(Struct):
-    type: Any = None
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What records of one form have in common."""
 
-
-class _Host(Struct, kw_only=True):
-    name: str
-    id: Any = None
-    os: _Os | None = None
-
-
-class _Winlog(Struct):
-    provider_name: Any = None
-    channel: Any = None
-    time_created: Any = None
-
-
-class _Process(Struct):
-    entity_id: Any = None
-
-
-class _Stream(Struct):
-    type: Any = None
-    dataset: Any = None
-    namespace: Any = None
+    keys: frozenset[str]  # the outermost keys that are asked for and have a value
+    stream: Any  # their data stream, where it is ours to name
+    is_created: bool  # whether they were created when the Windows log says
 
 
 class Seen(Struct, kw_only=True):
-    """What was seen of a record."""
+    """What was seen of a record. Where it lacks an object, there is one without values."""
 
     timestamp: str = msgspec.field(name="@timestamp")
-    EventID: Any = UNSET
-    event: _Event
-    host: _Host
-    winlog: _Winlog | None = None
-    process: _Process | None = None
-    data_stream: _Stream | UnsetType | None = UNSET
-
-
-_OWN: dict[_Path, type[Struct]] = {
-    (): Seen,
-    ("event",): _Event,
-    ("host",): _Host,
-    ("host", "os"): _Os,
-    ("winlog",): _Winlog,
-    ("process",): _Process,
-    ("data_stream",): _Stream,
-}
+    event: Any
+    host: Any
+    form: Any = msgspec.field(default=None, name=" ")  # never a record's: it is set behind reading
+    EventID: Any = None
+    winlog: Any = None
+    process: Any = None
+    data_stream: Any = None
 
 
 class Glance:
     """Reads some fields of JSON records."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        """``names``: the fields, as ECS names them; :attr:`readers` are in their order."""
-        self.names = names
-        self._attributes: dict[_Path, str] = {}  # by path
-        self._types: dict[_Path, type[Struct]] = {}
+        """``names``: the fields, as ECS names them; :attr:`readers` read one each."""
         # A field may be called anything; where msgspec can not have a name, nothing is glanced at.
         self._able = not any(_UNNAMEABLE.search(name) for name in names)
-        read = {tuple(name.split(".")) for name in names} if self._able else set()
-        below: dict[_Path, list[str]] = {}  # the keys that are read of an object, by its path
-        for own in sorted({path[:end] for path in read for end in range(1, len(path) + 1)}):
-            below.setdefault(own[:-1], []).append(own[-1])
-        made = self._type((), below)
-        self._decode: Any = msgspec.json.Decoder(made).decode
+        asked = {tuple(name.split(".")) for name in names} if self._able else set()
+        self._below: dict[_Path, list[str]] = {}  # the keys that are read of an object, by its path
+        self._attributes: dict[_Path, str] = {}  # their names in the types that msgspec makes
+        for path in (*_OWN, *sorted(asked)):
+            for end in range(1, len(path) + 1):
+                if path[:end] not in self._attributes:
+                    keys = self._below.setdefault(path[: end - 1], [])
+                    keys.append(path[end - 1])
+                    own = path in _OWN
+                    self._attributes[path[:end]] = keys[-1].strip("@") if own else f"f{len(keys)}"
+        self._kinds = dict(_OWN)
+        self._forms: dict[Any, Form | None] = {}
         self._dotted = re2.compile(_DOTTED).search
-        self._known: dict[tuple[Any, Any], Channel | None] = {}
-        stream = self._types["data_stream",]
-        self._sysmon: Any = stream(type="logs", dataset=SYSMON.dataset, namespace="default")
-        self.readers = [self._reader([at], "v0") for at in range(len(names) if self._able else 0)]
-        self._outermost = [path[0] for path in self._attributes if len(path) == 1]
-        outermost = [self._attributes[key,] for key in self._outermost]
-        # Of which outermost keys it has a value; an object is of another type than a value.
-        self.shape = _written([], f"({' '.join(f'seen.{one}.__class__,' for one in outermost)})")
+        self._outermost = [key for key in self._below[()] if key not in _ALWAYS]
+        self._build()
+        self.readers = {name: self._reader(name) for name in names} if self._able else {}
+
+    def _build(self) -> None:
+        self._absent: dict[_Path, Any] = {}  # what stands for an object that a record lacks
+        self._decode: Any = msgspec.json.Decoder(self._type(())).decode
+        stream = self._absent["data_stream",]
+        self._sysmon = replace(stream, type="logs", dataset=SYSMON.dataset, namespace="default")
+        self._form_of = self._form_reader()
 
     def takes(self, block: Block) -> bool:
         """Whether records of a block can be looked at; else all have to be decoded whole."""
@@ -139,39 +140,45 @@ class Glance:
             seen: Seen = self._decode(record)
         except (msgspec.DecodeError, RecursionError):
             return None
-        winlog, unnamed = seen.winlog, seen.data_stream is UNSET
-        if unnamed:
-            seen.data_stream = None
-        if winlog is None:
-            return seen if seen.EventID is UNSET else None
-        host = seen.host
-        if host.id is None or host.os is None or host.os.type is None:
-            return None
-        # From here on as channels.complete has it.
+        named = self._form_of(seen)
         try:
-            known = self._known[winlog.provider_name, winlog.channel]
-        except (KeyError, TypeError):
-            known = self._channel(winlog.provider_name, winlog.channel)
-        if known is SYSMON:
-            if unnamed:
-                seen.data_stream = self._sysmon
-            return seen if seen.process is not None else None
-        seen.event.created = winlog.time_created or seen.timestamp
-        mapped = known is None or _plain(seen.event.category) is not None
-        return seen if mapped else None
+            form = self._forms[named]
+        except KeyError:
+            form = self._form(named, seen)
+        if form is None:
+            return None
+        seen.form = form
+        if form.stream is not None:
+            seen.data_stream = form.stream
+        elif form.is_created:
+            seen.event.created = seen.winlog.time_created or seen.timestamp
+        return seen
 
-    def keys_of(self, shape: Any) -> set[str]:
-        """The outermost keys that records of a shape have a value of."""
-        found = zip(self._outermost, shape, strict=True)
-        return {key for key, kind in found if kind not in (type(None), UnsetType)}
-
-    def _channel(self, provider: Any, channel: Any) -> Channel | None:
-        known = channel_of(text(provider), text(channel))
-        if provider.__class__ in _TEXT_OR_NONE and channel.__class__ in _TEXT_OR_NONE:
-            if len(self._known) >= _MOST_CHANNELS:
-                self._known.clear()
-            self._known[provider, channel] = known
-        return known
+    def _form(self, named: Any, seen: Seen) -> Form | None:
+        """The form of a record; None where such have to be decoded whole."""
+        absent, stream, is_created, is_whole = self._absent, None, False, True
+        if seen.winlog is absent["winlog",]:
+            is_whole = seen.EventID is None
+        elif seen.host.id is None or seen.host.os.type is None:
+            is_whole = False
+        else:
+            # From here on as channels.complete has it.
+            known = channel_of(text(seen.winlog.provider_name), text(seen.winlog.channel))
+            if known is SYSMON:
+                is_whole = seen.process is not absent["process",]
+                stream = self._sysmon if seen.data_stream is absent["data_stream",] else None
+            else:
+                is_created = True
+                is_whole = known is None or _plain(seen.event.category) is not None
+        has = zip(self._outermost, named, strict=False)
+        keys = {key for key, is_absent in has if not is_absent}.union(_ALWAYS)
+        if stream is not None:
+            keys.add("data_stream")
+        form = Form(frozenset(keys), stream, is_created) if is_whole else None
+        if len(self._forms) >= _MOST_FORMS:
+            self._forms.clear()
+        self._forms[named] = form
+        return form
 
     @staticmethod
     def time_of(seen: Seen) -> int | None:
@@ -182,71 +189,85 @@ class Glance:
             time = times.parse(seen.timestamp)
         return time if time is not None and fits(time) else None
 
+    @staticmethod
+    def tiebreaker_of(seen: Seen) -> int:
+        """Its tiebreaker."""
+        return tiebreaker(seen.event.sequence, seen.winlog.record_id)
+
     # --------------------------------------------------------------------------------------------
 
-    def together(self, places: Sequence[int], key: Callable[[Any], Any]) -> Reader:
-        """What reads several fields, by their places among the names, as a tuple; ``key`` makes
-        of what is neither text nor missing what it is to be there."""
-        return self._reader(places, f"({' '.join(f'v{at},' for at in range(len(places)))})", key)
-
-    def _reader(
-        self, places: Sequence[int], result: str, key: Callable[[Any], Any] = lambda value: value
-    ) -> Reader:
-        # The code is written of numbered names alone: nothing that a rule says gets into it.
-        code: list[str] = []
-        space: dict[str, Any] = {"plain": _plain, "key": key}
-        nodes: dict[_Path, str] = {(): "seen"}
-        for number, at in enumerate(places):
-            name = self.names[at]
+    def together(self, kinds: Mapping[str, Container[type]]) -> Reader:
+        """What reads some fields at once, as a tuple: equal where they are, and good for nothing
+        else. ``kinds``: of what types values of each are known to be; records where a field is
+        of another kind are decoded whole from now on."""
+        for name, some in kinds.items():
             path = tuple(name.split("."))
-            for end in range(1, len(path)):
-                if path[:end] not in nodes:
-                    node = nodes[path[:end]] = f"n{len(nodes)}"
-                    code.append(self._get(node, nodes[path[: end - 1]], path[:end]))
-            value = f"v{number}"
-            if path in self._types:
-                code.append(f"{value} = None")  # an object is no value
-                continue
-            code.append(self._get(value, nodes[path[:-1]], path))
-            code += [
-                f"if {value}.__class__ is list and len({value}) == 1:",
-                f"    {value} = {value}[0]",
-                f"    if {value}.__class__ is not str: {value} = key(plain({value}))",
-                f"elif {value}.__class__ is not str and {value} is not None:",
-                f"    {value} = key(plain({value}))",
-            ]
-            if name in one_form.SETTLED:
-                space[f"s{number}"] = one_form.SETTLED[name]
-                code.append(f"elif {value} is not None: {value} = s{number}({value})")
-        return _written(code, result, space)
+            if self._kinds.get(path, _VALUE) is _VALUE:
+                self._kinds[path] = _TRUTH if bool in some else _KEYS
+        self._build()
+        return _written([], f"({' '.join(f'{self._place(name)},' for name in kinds)})")
 
-    def _get(self, target: str, node: str, path: _Path) -> str:
-        found = f"{node}.{self._attributes[path]}"
-        return f"{target} = {found}" if node == "seen" else f"{target} = {node} and {found}"
+    def joined(self, names: Sequence[str]) -> Reader:
+        """What reads the texts of several fields as one, with a NUL between them."""
+        code: list[str] = []
+        space: dict[str, Any] = {"text": _text}
+        for at, name in enumerate(names):
+            space[f"r{at}"] = self.readers[name]
+            place = "None" if name in one_form.SETTLED else self._place(name)
+            code.append(f"v{at} = {place}")
+            code.append(f"if v{at}.__class__ is not str: v{at} = text(r{at}(seen))")
+        parts = "\\0".join(f"{{v{at}}}" for at in range(len(names)))
+        return _written(code, f'f"{parts}"', space)
 
-    def _type(self, path: _Path, below: Mapping[_Path, Sequence[str]]) -> type[Struct]:
-        """The type of the object at a path, with all that is read of it."""
-        base = _OWN.get(path, Struct)
-        keys = dict(zip(base.__struct_encode_fields__, base.__struct_fields__, strict=True))
-        for key in below.get(path, ()):
-            keys.setdefault(key, f"f{len(keys)}")
-        fields: list[Any] = []
-        for key, attribute in keys.items():
-            own = (*path, key)
-            self._attributes[own] = attribute
-            deeper = own in _OWN or own in below
-            kind: Any = self._type(own, below) | None if deeper else Any
-            if own in _NEEDED:
-                kind = self._types.get(own, str)
-                fields.append((attribute, kind, msgspec.field(name=key)))
-                continue
-            default: Any = None
-            if own in _WHERE_MISSING:
-                kind, default = kind | UnsetType, UNSET
-            fields.append((attribute, kind, msgspec.field(default=default, name=key)))
-        made = self._types[path] = msgspec.defstruct(
-            "_Seen", fields, bases=(base,), gc=False, kw_only=True
+    def _place(self, name: str) -> str:
+        """The code that gives a field as it is written."""
+        path = tuple(name.split("."))
+        if path in self._below:
+            return "None"  # an object is no value
+        return ".".join(
+            ["seen", *(self._attributes[path[:end]] for end in range(1, len(path) + 1))]
         )
+
+    def _reader(self, name: str) -> Reader:
+        # The code is written of numbered names alone: nothing that a rule says gets into it.
+        code = [
+            f"value = {self._place(name)}",
+            "if value.__class__ is not str: return None if value is None else plain(value)",
+        ]
+        settled = one_form.SETTLED.get(name)
+        result = "value" if settled is None else "settled(value)"
+        return _written(code, result, {"plain": _plain, "settled": settled})
+
+    def _form_reader(self) -> Reader:
+        """What reads all that tells records of different forms apart."""
+        told = [self._attributes[key,] for key in self._outermost]
+        absent = {f"a{at}": self._absent.get((key,)) for at, key in enumerate(self._outermost)}
+        lacks = "".join(f"seen.{one} is a{at}, " for at, one in enumerate(told))
+        windows = "seen.host.id is None, seen.host.os.type is None, seen.event.category, "
+        named = "seen.winlog.provider_name, seen.winlog.channel"
+        return _written([], f"({lacks}{windows}{named})", absent)
+
+    def _type(self, path: _Path) -> type[Struct]:
+        """The type of the object at a path, with all that is read of it."""
+        fields: list[Any] = []
+        for key in self._below[path]:
+            own = (*path, key)
+            if own in self._below:
+                kind, default = self._type(own), self._absent.get(own)
+            else:
+                kind, default = self._kinds.get(own, _VALUE), None
+            given = {} if own in _NEEDED else {"default": default}
+            fields.append((self._attributes[own], kind, msgspec.field(name=key, **given)))
+        made = msgspec.defstruct(
+            "_Seen",
+            fields,
+            bases=(Struct if path else Seen,),
+            gc=False,
+            kw_only=True,
+            frozen=path not in ((), ("event",)),
+        )
+        if not any((*path, key) in _NEEDED for key in self._below[path]):
+            self._absent[path] = made()
         return made
 
 
@@ -254,10 +275,19 @@ def _plain(value: Any) -> Any:
     """As ``lookup`` gives the value at the end of a path, its numbers as ``ndjson.loads``."""
     if value.__class__ is int:
         return value if fits(value) else str(value)
-    if value.__class__ is list and len(value) > 1 and all(one.__class__ is str for one in value):
-        return value
+    if value.__class__ is tuple:
+        value = list(value)
+        if len(value) > 1 and all(one.__class__ is str for one in value):
+            return value
     found = lookup({"": value}, "")
     return [_plain(one) for one in found] if found.__class__ is list else found
+
+
+def _text(value: Any) -> str:
+    """All texts of a value as one."""
+    if value is None:
+        return ""
+    return "\0".join(map(text_of, value)) if value.__class__ is list else text_of(value)
 
 
 def _written(code: Sequence[str], result: str, space: dict[str, Any] | None = None) -> Reader:
