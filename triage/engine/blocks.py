@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -111,6 +112,14 @@ def _holds(values: bytes, mark: int) -> bool:
     hashes = memoryview(values).cast("I")
     at = bisect_left(hashes, mark)
     return at < len(hashes) and hashes[at] == mark
+
+
+def hashes_of(values: Iterable[Any]) -> set[int]:
+    """The 32 bits of each of some join values."""
+    try:
+        return set(map(crc32, map(str.encode, set(values))))
+    except (TypeError, UnicodeEncodeError):  # there are others than plain texts
+        return set(map(hash_of, values))
 
 
 def hash_of(value: Any) -> int:

@@ -58,6 +58,7 @@ class Matcher:
         read = sorted({name for step in index.steps for name in step.condition.fields})
         self._glance = Glance(tuple(dict.fromkeys((*index.fields, *read, *_ALSO))))
         self._seen_sieves: dict[frozenset[str], Sieve] = {}
+        self._joins: dict[tuple[str, ...], front.Reader] = {}
         self._on_seen = Trial(self._glance.readers.__getitem__)
 
     def __call__(self, block: Block) -> BlockResult:
@@ -101,18 +102,20 @@ class Matcher:
 
     def _at_a_glance(self, block: Block, run: Gathered) -> None:
         """A block's records, of which most need not be decoded."""
-        plan, sieves, read = self.index.plan, self._seen_sieves, self._glance.readers
+        # Every line of this is run for every event: what can be is at hand.
         look, time_of, holds = self._glance.look, self._glance.time_of, self._on_seen.holds
-        concerns = _concern(self._glance.readers) if self.processes else lambda _: False
+        sieves, plan, joins = self._seen_sieves, self.index.plan, self._joins
+        wait, add_host, add_time = run.pending.add, run.hosts.add, run.times.append
+        concerns = _concern(self._glance.readers) if self.processes else None
         for number, record in enumerate(block.records):
             seen = look(record)
             if seen is None:
                 self._whole(block, number, run)
                 continue
-            sieve = sieves.get(seen.form.keys) or self._sieve_of_form(seen.form.keys)
-            alive = sieve.alive(seen)
+            keys = seen.form.keys
+            alive = (sieves.get(keys) or self._sieve_of_form(keys)).alive(seen)
             todo = plan(alive)
-            if concerns(seen):
+            if concerns is not None and concerns(seen):
                 self._whole(block, number, run, alive)
                 continue
             time = time_of(seen)
@@ -126,11 +129,20 @@ class Matcher:
                     place = (time or 0, tiebreaker, block.source, block.positions[number])
                     stored = StoredEvent.of_record(block.format, record, place, seen.host.name)
                     self._on_seen.tell(held, seen, stored, run)
-            run.note(seen.host.name, time)
+            add_host(seen.host.name)
+            add_time(time)
             if todo.fields and time is not None:
-                run.pending.add(
-                    number, time, todo.waiting, [read[name](seen) for name in todo.fields]
+                wait(
+                    number,
+                    time,
+                    todo.waiting,
+                    (joins.get(todo.fields) or self._join(todo.fields))(seen),
                 )
+
+    def _join(self, fields: tuple[str, ...]) -> front.Reader:
+        """What reads the values by which records wait."""
+        read = self._joins[fields] = self._glance.several(fields)
+        return read
 
     def awake(
         self, block: Block, number: int, steps: int

@@ -108,41 +108,41 @@ class Suppression:
 class Pending:
     """The records of a block that may fill later stages, once a first one is open for their key.
 
-    In columns, a row a record, since there are nearly as many as events and they may come from
-    another process.
+    In columns, since there are nearly as many as events and they may come from another process.
     """
 
-    rows: dict[Any, list[int]] = field(default_factory=dict)  # by join value, in order
-    at: list[int] = field(default_factory=list)  # number of the record in the block
-    time: list[int] = field(default_factory=list)  # ns
-    steps: list[int] = field(default_factory=list)  # place in `masks`
-    masks: dict[int, int] = field(default_factory=dict)  # masks of steps, each with its place
+    # A row a record, in order: its number in the block, its time (ns), and the mask of the steps.
+    at: list[int] = field(default_factory=list)
+    time: list[int] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    # A row a value by which it waits, which is a text as a rule: the row of the record, the value.
+    waits: list[int] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    _rows: dict[Any, list[int]] | None = None
 
     def add(self, at: int, time: int, mask: int, values: Iterable[Any]) -> None:
         """A record with the values by which it waits: each a text, several, or None."""
         row = len(self.at)
         self.at.append(at)
         self.time.append(time)
-        self.steps.append(self.masks.setdefault(mask, len(self.masks)))
+        self.steps.append(mask)
         for value in values:
-            if value.__class__ is list:
-                for one in value:
-                    self._wait(row, one)
+            if value.__class__ is str:
+                self.waits.append(row)
+                self.values.append(value)
             elif value is not None:
-                self._wait(row, value)
-
-    def _wait(self, row: int, value: Any) -> None:
-        known = self.rows.get(value)
-        if known is None:
-            self.rows[value] = [row]
-        elif known[-1] != row:
-            known.append(row)
+                several = value if value.__class__ is list else [value]
+                self.waits += [row] * len(several)
+                self.values += several
 
     def of(self, value: Any) -> Iterator[tuple[int, int, int]]:
         """(number of the record, its time, mask of the steps) of those that wait by a value."""
-        masks = list(self.masks)
-        for row in self.rows.get(value, ()):
-            yield self.at[row], self.time[row], masks[self.steps[row]]
+        if self._rows is None:
+            self._rows = {}
+            for row, one in zip(self.waits, self.values, strict=True):
+                self._rows.setdefault(one, []).append(row)
+        for row in dict.fromkeys(self._rows.get(value, ())):
+            yield self.at[row], self.time[row], self.steps[row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,20 +173,14 @@ class Gathered:
         self.rejects = list(block.rejects)
         self.pending = Pending()
         self.meetings = Meetings()
-        self._hosts: set[str] = set()
-        self._min_time = self._max_time = self._events = self._untimed = 0
+        # Of the events, to be noted one by one.
+        self.hosts: set[str] = set()
+        self.times: list[int | None] = []  # ns
 
     def note(self, host: str, time: int | None) -> None:
         """An event, by its host and its time in ns."""
-        self._events += 1
-        self._hosts.add(host)
-        if time is None:
-            self._untimed += 1
-            return
-        if time < self._min_time or not self._min_time:
-            self._min_time = time
-        if time > self._max_time:
-            self._max_time = time
+        self.hosts.add(host)
+        self.times.append(time)
 
     def tell_case(self, doc: Doc, host: str, order: Order | None) -> None:
         """What an event has to say of a process or a connection."""
@@ -196,16 +190,17 @@ class Gathered:
             self.meetings.take(doc, host, order[0])
 
     def result(self) -> BlockResult:
+        timed = [time for time in self.times if time is not None]
         return BlockResult(
             tuple(self.hits),
             tuple(self.suppressed),
             tuple(self.processes),
             tuple(self.rejects),
-            self._events,
-            self._untimed,
-            self._min_time,
-            self._max_time,
-            tuple(sorted(self._hosts)),
+            len(self.times),
+            len(self.times) - len(timed),
+            min(timed, default=0),
+            max(timed, default=0),
+            tuple(sorted(self.hosts)),
             self.pending,
             self.meetings.contacts,
             self.meetings.resolved,

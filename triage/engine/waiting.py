@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from triage.engine.blocks import BlockPlace, KnownBlock, KnownBlocks, hash_of
+from triage.engine.blocks import BlockPlace, KnownBlock, KnownBlocks, hashes_of
 from triage.engine.index import Opener
 from triage.engine.match import Matcher
 from triage.engine.result import BlockResult, Hit, Pending, Suppression
@@ -120,12 +120,12 @@ class Waiting:
                     for one, held in self._fresh.items()
                     if held.known.max_time >= low
                     and held.known.min_time <= high
-                    and value in held.pending.rows
+                    and any(held.pending.of(value))
                 ]
                 for known in (*fresh, *self._blocks.find(value, low, high)):
                     if known != place:
                         self._late(known, value, rule_id, (low, high), wake)
-        if result.pending.rows and place is not None:
+        if result.pending.values and place is not None:
             self._here(result, wake.setdefault(place, {}))
         hits: list[Hit] = []
         suppressed: list[Suppression] = []
@@ -151,9 +151,9 @@ class Waiting:
     def note(self, block: Block, result: BlockResult) -> KnownBlock | None:
         """Remember a block; what there is to know of it, None where nothing waits in it."""
         place = place_of(block)
-        if place is None or not result.pending.rows:
+        if place is None or not result.pending.values:
             return None
-        hashes = sorted({hash_of(value) for value in result.pending.rows})
+        hashes = sorted(hashes_of(result.pending.values))
         times = result.pending.time
         known = KnownBlock(place, min(times), max(times), array("I", hashes).tobytes())
         size = sum(map(len, block.records))
@@ -208,7 +208,7 @@ class Waiting:
     def _here(self, result: BlockResult, wake: dict[int, int]) -> None:
         """Wake the records of a block whose values are open."""
         masks = self._matcher.index.waiting
-        for value in result.pending.rows.keys() & self._open.keys():
+        for value in self._open.keys() & result.pending.values:
             windows = [(masks[id_], one) for id_, one in self._open[value].items() if id_ in masks]
             for at, time, steps in result.pending.of(value):
                 for mask, window in windows:

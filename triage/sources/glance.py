@@ -111,7 +111,9 @@ class Glance:
         self._kinds = dict(_OWN)
         self._forms: dict[Any, Form | None] = {}
         self._dotted = re2.compile(_DOTTED).search
-        self._outermost = [key for key in self._below[()] if key not in _ALWAYS]
+        # Outermost keys that some records have and others lack, and those that none had yet.
+        self._common: list[str] = []
+        self._rare = [key for key in self._below[()] if key not in _ALWAYS]
         self._build()
         self.readers = {name: self._reader(name) for name in names} if self._able else {}
 
@@ -140,11 +142,10 @@ class Glance:
             seen: Seen = self._decode(record)
         except (msgspec.DecodeError, RecursionError):
             return None
-        named = self._form_of(seen)
         try:
-            form = self._forms[named]
+            form = self._forms[self._form_of(seen)]
         except KeyError:
-            form = self._form(named, seen)
+            form = self._form(seen)
         if form is None:
             return None
         seen.form = form
@@ -154,8 +155,16 @@ class Glance:
             seen.event.created = seen.winlog.time_created or seen.timestamp
         return seen
 
-    def _form(self, named: Any, seen: Seen) -> Form | None:
+    def _form(self, seen: Seen) -> Form | None:
         """The form of a record; None where such have to be decoded whole."""
+        keys = {*_ALWAYS, *(key for key in (*self._common, *self._rare) if self._has(seen, key))}
+        if not keys.isdisjoint(self._rare):
+            self._common = [
+                key for key in (*self._common, *self._rare) if key in keys or key in self._common
+            ]
+            self._rare = [key for key in self._rare if key not in keys]
+            self._forms.clear()
+            self._form_of = self._form_reader()
         absent, stream, is_created, is_whole = self._absent, None, False, True
         if seen.winlog is absent["winlog",]:
             is_whole = seen.EventID is None
@@ -170,15 +179,16 @@ class Glance:
             else:
                 is_created = True
                 is_whole = known is None or _plain(seen.event.category) is not None
-        has = zip(self._outermost, named, strict=False)
-        keys = {key for key, is_absent in has if not is_absent}.union(_ALWAYS)
         if stream is not None:
             keys.add("data_stream")
         form = Form(frozenset(keys), stream, is_created) if is_whole else None
         if len(self._forms) >= _MOST_FORMS:
             self._forms.clear()
-        self._forms[named] = form
+        self._forms[self._form_of(seen)] = form
         return form
+
+    def _has(self, seen: Seen, key: str) -> bool:
+        return getattr(seen, self._attributes[key,]) is not self._absent.get((key,))
 
     @staticmethod
     def time_of(seen: Seen) -> int | None:
@@ -207,14 +217,23 @@ class Glance:
         self._build()
         return _written([], f"({' '.join(f'{self._place(name)},' for name in kinds)})")
 
+    def several(self, names: Sequence[str]) -> Reader:
+        """What reads some fields as a tuple."""
+        code: list[str] = []
+        space: dict[str, Any] = {}
+        for at, name in enumerate(names):
+            space[f"r{at}"] = self.readers[name]
+            code.append(f"v{at} = {'0' if name in one_form.SETTLED else self._place(name)}")
+            code.append(f"if v{at}.__class__ is not str: v{at} = r{at}(seen)")
+        return _written(code, f"({' '.join(f'v{at},' for at in range(len(names)))})", space)
+
     def joined(self, names: Sequence[str]) -> Reader:
         """What reads the texts of several fields as one, with a NUL between them."""
         code: list[str] = []
         space: dict[str, Any] = {"text": _text}
         for at, name in enumerate(names):
             space[f"r{at}"] = self.readers[name]
-            place = "None" if name in one_form.SETTLED else self._place(name)
-            code.append(f"v{at} = {place}")
+            code.append(f"v{at} = {'0' if name in one_form.SETTLED else self._place(name)}")
             code.append(f"if v{at}.__class__ is not str: v{at} = text(r{at}(seen))")
         parts = "\\0".join(f"{{v{at}}}" for at in range(len(names)))
         return _written(code, f'f"{parts}"', space)
@@ -240,12 +259,16 @@ class Glance:
 
     def _form_reader(self) -> Reader:
         """What reads all that tells records of different forms apart."""
-        told = [self._attributes[key,] for key in self._outermost]
-        absent = {f"a{at}": self._absent.get((key,)) for at, key in enumerate(self._outermost)}
-        lacks = "".join(f"seen.{one} is a{at}, " for at, one in enumerate(told))
-        windows = "seen.host.id is None, seen.host.os.type is None, seen.event.category, "
-        named = "seen.winlog.provider_name, seen.winlog.channel"
-        return _written([], f"({lacks}{windows}{named})", absent)
+        space: dict[str, Any] = {}
+        lacks: dict[str, str] = {}
+        for at, key in enumerate((*self._common, *self._rare)):
+            space[f"a{at}"] = self._absent.get((key,))
+            lacks[key] = f"seen.{self._attributes[key,]} is a{at}"
+        told = [lacks[key] for key in self._common]
+        told.append(" and ".join(lacks[key] for key in self._rare) or "True")
+        told += ["seen.host.id is None", "seen.host.os.type is None", "seen.event.category"]
+        told += ["seen.winlog.provider_name", "seen.winlog.channel"]
+        return _written([], f"({', '.join(told)})", space)
 
     def _type(self, path: _Path) -> type[Struct]:
         """The type of the object at a path, with all that is read of it."""
