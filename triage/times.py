@@ -11,7 +11,9 @@ _UNITS = {"ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d
 _ISO_MINUTE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)")
 _MINUTE_LENGTH = 16
 _NANO_DIGITS = 9
-_FRACTION = tuple(10 ** (_NANO_DIGITS - digits) for digits in range(_NANO_DIGITS + 1))
+_FRACTION: tuple[int, ...] = tuple(
+    10 ** (_NANO_DIGITS - digits) for digits in range(_NANO_DIGITS + 1)
+)
 _ISO_REST = re.compile(r"(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*(Z|z|UTC|[+-]\d\d:?\d\d|[+-]\d\d)?")
 # What a clock may show that is up to a day ahead or behind, and still be written with four digits.
 _FIRST, _LAST = -62_135_510_400 * SECOND, 253_402_214_400 * SECOND  # 0001-01-02, 9999-12-31

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -135,14 +135,18 @@ class Pending:
                 self.waits += [row] * len(several)
                 self.values += several
 
-    def of(self, value: Any) -> Iterator[tuple[int, int, int]]:
-        """(number of the record, its time, mask of the steps) of those that wait by a value."""
+    def rows(self) -> dict[Any, list[int]]:
+        """The rows of the records by the values by which they wait."""
         if self._rows is None:
-            self._rows = {}
-            for row, one in zip(self.waits, self.values, strict=True):
-                self._rows.setdefault(one, []).append(row)
-        for row in dict.fromkeys(self._rows.get(value, ())):
-            yield self.at[row], self.time[row], self.steps[row]
+            rows: dict[Any, list[int]] = {}
+            self._rows = rows
+            for row, value in zip(self.waits, self.values, strict=True):
+                known = rows.get(value)
+                if known is None:
+                    rows[value] = [row]
+                elif known[-1] != row:
+                    known.append(row)
+        return self._rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class Waiting:
                     for one, held in self._fresh.items()
                     if held.known.max_time >= low
                     and held.known.min_time <= high
-                    and any(held.pending.of(value))
+                    and value in held.pending.rows()
                 ]
                 for known in (*fresh, *self._blocks.find(value, low, high)):
                     if known != place:
@@ -208,12 +208,15 @@ class Waiting:
     def _here(self, result: BlockResult, wake: dict[int, int]) -> None:
         """Wake the records of a block whose values are open."""
         masks = self._matcher.index.waiting
-        for value in self._open.keys() & result.pending.values:
-            windows = [(masks[id_], one) for id_, one in self._open[value].items() if id_ in masks]
-            for at, time, steps in result.pending.of(value):
-                for mask, window in windows:
-                    if steps & mask and window.holds(time):
-                        wake[at] = wake.get(at, 0) | steps & mask
+        pending = result.pending
+        rows, steps, times = pending.rows(), pending.steps, pending.time
+        for value in self._open.keys() & rows.keys():
+            for rule_id, window in self._open[value].items():
+                mask = masks.get(rule_id, 0)
+                for row in rows[value]:
+                    if (woken := steps[row] & mask) and window.holds(times[row]):
+                        at = pending.at[row]
+                        wake[at] = wake.get(at, 0) | woken
 
     def _late(
         self,
@@ -225,10 +228,12 @@ class Waiting:
     ) -> None:
         """Wake the records of an earlier block that an opening stage has come for."""
         mask = self._matcher.index.waiting.get(rule_id, 0)
-        for at, time, steps in self._waiting_in(place).of(value):
-            if steps & mask and span[0] <= time <= span[1]:
+        pending = self._waiting_in(place)
+        for row in pending.rows().get(value, ()):
+            steps = pending.steps[row] & mask
+            if steps and span[0] <= pending.time[row] <= span[1]:
                 records = wake.setdefault(place, {})
-                records[at] = records.get(at, 0) | steps & mask
+                records[pending.at[row]] = records.get(pending.at[row], 0) | steps
 
     def _waiting_in(self, place: BlockPlace) -> Pending:
         if place in self._fresh:

@@ -71,13 +71,12 @@ def _cut_lines(buffer: bytes, base: int, final: bool, source: str) -> Cut:
         # A hole may be of any size; the line behind it is not lost with it.
         hole = len(buffer) - len(buffer.lstrip(b"\x00"))
         return Cut(rejects=[_hole(source, base, hole)] if hole else [], consumed=hole)
-    whole = buffer if end == len(buffer) else buffer[:end]
-    lines = whole.split(b"\n")
-    if not lines[-1]:
+    lines = buffer.split(b"\n")
+    if end < len(buffer) or not lines[-1]:
         lines.pop()
     starts = list(accumulate(map(_length_with_end, lines), initial=base))
     starts.pop()
-    plain = b"\r" not in whole and b"\x00" not in whole and all(map(_is_plain, lines))
+    plain = b"\r" not in buffer and b"\x00" not in buffer and all(map(_is_plain, lines))
     if plain and max(map(len, lines)) <= MAX_RECORD_BYTES:
         return Cut(lines, starts, [], end)
     out = Cut(consumed=end)

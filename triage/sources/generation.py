@@ -203,7 +203,7 @@ class Generation:
             return None, True
         if not out.consumed:
             return None, False
-        self._advance(fd, data[: out.consumed])
+        self._advance(fd, data, out.consumed)
         return self._block(out.records, out.positions, out.rejects), full
 
     def _read_overlong(self, fd: int, final: bool) -> tuple[Block | None, bool]:
@@ -244,10 +244,11 @@ class Generation:
 
     # What may fail comes first: what counts as read has to be handed on.
 
-    def _advance(self, fd: int, data: bytes) -> None:
-        self._keep_head(fd, self.offset + len(data))
-        self.offset += len(data)
-        self.tail = (self.tail + data[-TAIL_HASHED:])[-TAIL_HASHED:]
+    def _advance(self, fd: int, data: bytes, consumed: int) -> None:
+        self._keep_head(fd, self.offset + consumed)
+        self.offset += consumed
+        last = data[max(consumed - TAIL_HASHED, 0) : consumed]
+        self.tail = (self.tail + last)[-TAIL_HASHED:]
 
     def _keep_head(self, fd: int, behind: int) -> None:
         """Have the first bytes, of which those before ``behind`` will have been read."""

@@ -299,6 +299,8 @@ def _plain(value: Any) -> Any:
     if value.__class__ is int:
         return value if fits(value) else str(value)
     if value.__class__ is tuple:
+        if len(value) == 1 and value[0].__class__ is str:
+            return value[0]
         value = list(value)
         if len(value) > 1 and all(one.__class__ is str for one in value):
             return value
