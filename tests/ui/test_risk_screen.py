@@ -23,7 +23,6 @@ from tests.ui.helpers import (
     until,
     write,
 )
-from tests.ui.test_decide import toasts
 from triage import times
 from triage.case.board import Board, board
 from triage.case.decide import Decisions
@@ -33,6 +32,7 @@ from triage.ui.app import Console
 from triage.ui.lines_view import LinesView
 from triage.ui.screens.board import RiskBoard, course
 from triage.ui.screens.drill import Drill
+from triage.ui.screens.exception import ExceptionEditor
 
 Make = Callable[..., Console]
 DAY = 24 * 3600
@@ -160,15 +160,43 @@ async def test_the_board_follows_decisions(console: Make, risky: Path) -> None:
         assert "most risk in 7 days first" in screen_text(app)
 
 
-async def test_an_incident_shows_its_alerts_and_opens_them(console: Make, risky: Path) -> None:
+async def test_an_exception_from_an_incident_is_of_its_alerts(console: Make, risky: Path) -> None:
     app = console(risky)
     async with app.run_test(size=(120, 36)) as pilot:
         await settled(pilot)
         await press(pilot, "/")
         await write(pilot, f'rule:"{RULE}" user:brandt')
         await press(pilot, "enter", "f")
-        assert "made of alerts" in toasts(app)
-        await press(pilot, "enter", "z")
+        assert "made of alerts" in screen_text(app)
+        assert "2  Windows InstallUtil Remote Network Connection  1 alert" in screen_text(app)
+        await press(pilot, "2")
+        assert isinstance(app.screen, ExceptionEditor)
+        text = screen_text(app)
+        assert "Windows InstallUtil Remote Network Connection" in text
+        assert RULE not in text
+        await press(pilot, "escape")
+        assert app.screen is main_screen(app)
+
+
+async def test_a_row_says_whose_risk_it_tells(console: Make, risky: Path) -> None:
+    app = console(risky)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await press(pilot, "/")
+        await write(pilot, f'rule:"{RULE}"')
+        await press(pilot, "enter")
+        rows = screen_text(app).split("\n")
+        assert [" user: Risk Thr" in row for row in rows].count(True) == 2
+        assert [" host: Risk Thr" in row for row in rows].count(True) == 2
+
+
+async def test_an_incident_shows_its_alerts_and_opens_them(console: Make, risky: Path) -> None:
+    app = console(risky)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await press(pilot, "/")
+        await write(pilot, f'rule:"{RULE}" user:brandt')
+        await press(pilot, "enter", "enter", "z")
         assert "Its alerts" in screen_text(app)
         assert "within 24 h" in screen_text(app)
         drill = app.screen

@@ -163,7 +163,7 @@ class AlertRows(OpenCase):
         return [ThreatCount(*row) for row in rows]
 
     def _rows(self, rows: Iterable[tuple[Any, ...]]) -> list[AlertRow]:
-        # Few alerts have marks: asked for apart, they cost the others nothing.
+        # Few alerts have marks, or are incidents: asked for apart, that costs the others nothing.
         marks = {
             alert_id: (steps, closed)
             for alert_id, steps, closed in self._db.execute(
@@ -171,6 +171,7 @@ class AlertRows(OpenCase):
                 STEP_CLOSED,
             )
         }
+        whose = dict(self._db.execute("SELECT alert_id, kind FROM incident"))
         found: list[AlertRow] = []
         for row in rows:
             told = list(row)
@@ -179,6 +180,6 @@ class AlertRows(OpenCase):
             told[14] = bool(told[14])  # superseded
             told[21] = tuple(told[21].split("\n")) if told[21] else ()  # tags
             told[-1] = bool(told[-1])  # late
-            told += marks.get(told[0], (0, 0))
+            told += (*marks.get(told[0], (0, 0)), whose.get(told[0], ""))
             found.append(AlertRow(*told))
         return found

@@ -54,6 +54,7 @@ class AlertRow:
     late: bool = False  # found when an event came after later ones had been read
     steps: int = 0  # of its guide, once somebody marked one; 0 before
     steps_closed: int = 0  # of them done or not applicable
+    risk_of: str = ""  # "host" or "user": whose risk it tells, where it is an incident
 
     @property
     def count(self) -> int:

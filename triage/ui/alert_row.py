@@ -34,7 +34,8 @@ def alert_parts(
     closed = row.status == "closed"
     text_role = "dim" if closed or row.superseded else ""
     sign = "↷ " if row.superseded else "↶ " if row.late else ""
-    name = sign + clean(row.rule_name, 300)
+    # Whose risk goes first: in a narrow list all incidents of a rule look the same otherwise.
+    name = sign + (f"{row.risk_of}: " if row.risk_of else "") + clean(row.rule_name, 300)
     room = max(8, width - fixed)
     progress = f"{row.steps_closed}/{row.steps} " if row.steps else ""
     room -= len(progress)

@@ -10,6 +10,7 @@ from triage.case.decide import Done, Overtaken
 from triage.case.model import CLOSE_REASONS, AlertRow
 from triage.case.words import CLOSE_WORDS, told
 from triage.errors import TriageError
+from triage.text import clean
 from triage.ui import lists
 from triage.ui.desk import Desk
 from triage.ui.format import clock_time, plural
@@ -19,6 +20,7 @@ from triage.ui.screens.dialogs import Choice, Option, Prompt
 from triage.ui.screens.exception import ExceptionEditor
 
 _REASON_KEYS = dict(zip("tbfdo", CLOSE_REASONS, strict=True))
+_DIGITS = 9  # answers that a digit gives
 _TOLD = 4  # of what others did, when it is asked about
 # From the ids of alerts and the journal entry that the decision was made on.
 Act = Callable[[Sequence[str], int], Done]
@@ -194,10 +196,35 @@ class DecidingScreen(ConsoleScreen):
             self.say("there is no alert here", "warning")
         elif len({row.rule_id for row in rows}) > 1:
             self.say("the marked alerts are of several rules; an exception is of one", "warning")
-        elif self.desk.readers.here().members(rows[0].id):
-            self.say("this is made of alerts: make exceptions of those, and it goes", "warning")
+        elif rows[0].risk_of:
+            self._except_member(rows)
         else:
             self.app.push_screen(ExceptionEditor(self.desk, rows), self._excepted)
+
+    def _except_member(self, incidents: Sequence[AlertRow]) -> None:
+        """Incidents go with the alerts they are made of: an exception is of one of their rules."""
+        reader = self.desk.readers.here()
+        by_rule: dict[str, dict[str, AlertRow]] = {}
+        for member in (one for incident in incidents for one in reader.members(incident.id)):
+            by_rule.setdefault(member.rule_id, {})[member.id] = member
+        rules = sorted(by_rule.values(), key=len, reverse=True)
+        options = [
+            Option(
+                str(place + 1) if place < _DIGITS else "",
+                clean(next(iter(rows.values())).rule_name, 80),
+                str(place),
+                plural(len(rows), "alert"),
+            )
+            for place, rows in enumerate(rules)
+        ]
+
+        def chosen(place: str | None) -> None:
+            if place:
+                rows = list(rules[int(place)].values())
+                self.app.push_screen(ExceptionEditor(self.desk, rows), self._excepted)
+
+        told = line("This is made of alerts, and goes with them.", indent=2)
+        self.app.push_screen(Choice("Exception for the alerts of …", options, [told]), chosen)
 
     def _excepted(self, saved: str | None) -> None:
         if saved:
