@@ -235,3 +235,10 @@ def test_the_table_names_the_folder_once_and_the_rules_that_can_use_the_logs(
     assert "ready  Beacon" in done.stdout
     assert "MANIFEST" not in done.stderr  # it is in the table
     assert "what is read is EVTX" in done.stderr
+
+
+def test_a_log_that_tells_no_host_says_so(tmp_path: Path) -> None:
+    viewer = Path(__file__).parent / "data" / "logs" / "viewer.csv"
+    assert "none told" in triage("sources", viewer, home=tmp_path).stdout
+    log = events.write(tmp_path / "l.ndjson", [events.start(1, "a", "x.exe")])
+    assert "none told" not in triage("sources", log, home=tmp_path).stdout

@@ -39,6 +39,10 @@ A rule is `ready` where the events hold every field it reads, `partly` where som
 can alert all the same, and `blind` where it can not alert on such events at all: a field it needs
 is missing, or no event has the code, the action or the operating system that it asks for.
 
+Where no event tells its host, rules can not join events by it, and alerts name none. Event Viewer's
+CSV holds neither host nor record number, so its events are not known again in another export of
+the same log: prefer its EVTX or XML where you have the choice.
+
   triage sources ./logs
   triage sources ./logs --rules ./my-rules
   triage sources ./logs --format ndjson | jq 'select(.rejected > 0)'
@@ -211,6 +215,8 @@ def _row(report: SourceReport, folder: str) -> tuple[Text, ...]:
     if report.untimed:
         events.append(f"\n{report.untimed:,} no time", "yellow")
     hosts = Text(_names(report.hosts, 3) or "-")
+    if report.events and not report.hosts:
+        hosts = Text("none told", "yellow")
     return log, Text("\n".join(spans)), events, hosts, _verdicts(report.rules)
 
 
