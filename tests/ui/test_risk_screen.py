@@ -190,6 +190,21 @@ async def test_a_row_says_whose_risk_it_tells(console: Make, risky: Path) -> Non
         assert [" host: Risk Thr" in row for row in rows].count(True) == 2
 
 
+async def test_techniques_of_a_host_are_counted_without_its_incidents(
+    console: Make, risky: Path
+) -> None:
+    app = console(risky)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await press(pilot, "/")
+        await write(pilot, "rule:installutil host:ws-014")
+        await press(pilot, "enter", "enter", "5", "z")
+        text = screen_text(app)
+        assert "Also on NW-WS-014" in text
+        assert "Unusual Network Activity" in text
+        assert RULE not in text
+
+
 async def test_an_incident_shows_its_alerts_and_opens_them(console: Make, risky: Path) -> None:
     app = console(risky)
     async with app.run_test(size=(120, 36)) as pilot:

@@ -165,7 +165,8 @@ def _print_table(reader: CaseReader, alerts: Sequence[str]) -> None:
     lines: list[tuple[str, ...]] = [("TIME", "SEVERITY", "RISK", "RULE", "HOST", "USER", "PROCESS")]
     for alert_id in alerts:
         row = by_id[alert_id]
-        rule = row.rule_name + (f" (×{row.count})" if row.count > 1 else "")
+        rule = (f"{row.risk_of}: " if row.risk_of else "") + row.rule_name
+        rule += f" (×{row.count})" if row.count > 1 else ""
         rule += " (late)" if row.late else ""
         cells = (times.iso(row.time), row.severity, f"{row.risk_score:.0f}", rule)
         lines.append(tuple(clean(cell, 60) for cell in (*cells, row.host, row.user, row.process)))

@@ -58,6 +58,8 @@ def _also(subject: Subject) -> Iterator[Line]:
     counts: dict[str, int] = {}
     rules: dict[str, dict[str, None]] = {}
     for row, techniques in subject.neighbours:
+        if row.risk_of:
+            continue  # its techniques are those of its alerts, which are counted already
         for id_ in techniques:
             counts[id_] = counts.get(id_, 0) + 1
             rules.setdefault(id_, {})[row.rule_name] = None
