@@ -9,18 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from triage.engine.gates import key_of
 from triage.eql.values import text_of
 from triage.fields import Doc
-from triage.sources.glance import Glance
 
 _SHARE = 0.1  # of the events that are asked for a field, for it to be among them
 _VARIETY = 0.25  # distinct combinations of values among the sampled events
 _MOST = 24  # fields
 
 Reader = Callable[[Any], Any]
+
+
+class Way(Protocol):
+    """How the fields are read that are asked for of records of one form."""
+
+    @property
+    def open(self) -> Mapping[str, Reader]:
+        """What reads the fields that each record may have a value of its own of."""
+
+    @property
+    def known(self) -> Mapping[str, Any]:
+        """The values of others that have one; what is in neither has none."""
+
+    def reader(self, name: str) -> Reader:
+        """What reads any of them."""
+
+    def several(self, names: Sequence[str]) -> Reader:
+        """What reads some as a tuple."""
+
+    def together(self, kinds: Mapping[str, Container[type]]) -> Reader:
+        """What reads some as a tuple, equal where they are, and good for nothing else. ``kinds``:
+        the types of some values of each."""
+
+    def joined(self, names: Sequence[str]) -> Reader:
+        """What reads the texts of some as one, with a NUL between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +110,13 @@ def of_documents(own: Mapping[str, Reader], *, plain: bool = True) -> Reading:
     return Reading(readers, joined, together if plain else None)
 
 
-def at_a_glance(glance: Glance, own: Mapping[str, Reader]) -> Reading:
+def at_a_glance(way: Way, own: Mapping[str, Reader]) -> Reading:
     """How fields of records are read that are only glanced at."""
     names = list(own)
     return Reading(
         list(own.values()),
-        lambda places: glance.joined([names[at] for at in places]),
-        lambda kinds: glance.together({names[at]: some for at, some in kinds.items()}),
+        lambda places: way.joined([names[at] for at in places]),
+        lambda kinds: way.together({names[at]: some for at, some in kinds.items()}),
     )
 
 

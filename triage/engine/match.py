@@ -6,7 +6,7 @@ order, in any process, on any machine; all that needs order or memory is in ``se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from triage.engine import front
@@ -15,6 +15,7 @@ from triage.engine.index import UNTIL, WAITING_FIELDS, ExceptedRule, Step, StepI
 from triage.engine.process import host_of
 from triage.engine.result import BlockResult, Gathered, Hit, StoredEvent, Suppression
 from triage.engine.sieve import Demands, Sieve
+from triage.engine.sight import Sight
 from triage.engine.trial import Trial
 from triage.eql.access import Reader, reader
 from triage.errors import Reject
@@ -22,9 +23,12 @@ from triage.event import order_of
 from triage.fields import Doc
 from triage.sources import Block, RecordError, decode
 from triage.sources.block import EXCERPT_BYTES
+from triage.sources.evtx_glance import EvtxGlance
 from triage.sources.glance import Glance
 
 _MOST_SIEVES = 32
+_MOST_SIGHTS = 64
+_NOTHING: Mapping[str, Any] = {}
 _WAITING = {name: reader(name) for name in WAITING_FIELDS}
 _ALSO = (*WAITING_FIELDS, "event.type", "destination.ip", "dns.resolved_ip")
 
@@ -56,15 +60,16 @@ class Matcher:
         self._on_documents = Trial(reader)
         # The same of records that a glance is enough for.
         read = sorted({name for step in index.steps for name in step.condition.fields})
-        self._glance = Glance(tuple(dict.fromkeys((*index.fields, *read, *_ALSO))))
-        self._seen_sieves: dict[frozenset[str], Sieve] = {}
-        self._joins: dict[tuple[str, ...], front.Reader] = {}
-        self._on_seen = Trial(self._glance.readers.__getitem__)
+        names = tuple(dict.fromkeys((*index.fields, *read, *_ALSO)))
+        self._glances: tuple[Glance | EvtxGlance, ...] = (Glance(names), EvtxGlance(names))
+        self._sights: dict[Any, Sight] = {}  # by what records have in common
 
     def __call__(self, block: Block) -> BlockResult:
         run = Gathered(block)
-        if self._optimise and self._glance.takes(block):
-            self._at_a_glance(block, run)
+        glances = self._glances if self._optimise else ()
+        glance = next((one for one in glances if one.takes(block)), None)
+        if glance is not None:
+            self._at_a_glance(glance, block, run)
         else:
             for number in range(len(block.records)):
                 self._whole(block, number, run)
@@ -100,49 +105,40 @@ class Matcher:
             values = [_WAITING[name](doc) for name in todo.fields]
             run.pending.add(number, order[0], todo.waiting, values)
 
-    def _at_a_glance(self, block: Block, run: Gathered) -> None:
+    def _at_a_glance(self, glance: Any, block: Block, run: Gathered) -> None:
         """A block's records, of which most need not be decoded."""
         # Every line of this is run for every event: what can be is at hand.
-        look, time_of, holds = self._glance.look, self._glance.time_of, self._on_seen.holds
-        sieves, plan, joins = self._seen_sieves, self.index.plan, self._joins
+        look, time_of, sights, plan = glance.look, glance.time_of, self._sights, self.index.plan
         wait, add_host, add_time = run.pending.add, run.hosts.add, run.times.append
-        concerns = _concern(self._glance.readers) if self.processes else None
+        processes = self.processes
         for number, record in enumerate(block.records):
             seen = look(record)
             if seen is None:
                 self._whole(block, number, run)
                 continue
-            keys = seen.form.keys
-            alive = (sieves.get(keys) or self._sieve_of_form(keys)).alive(seen)
+            form = seen.form
+            sight = sights.get(form.keys) or self._sight(glance, form)
+            alive = sight.alive(seen)
             todo = plan(alive)
-            if concerns is not None and concerns(seen):
+            if processes and sight.concerns(seen):
                 self._whole(block, number, run, alive)
                 continue
             time = time_of(seen)
             if todo.steps:
+                holds = sight.holds
                 held = [step for step in todo.steps if holds(step, seen)]
                 if any(step.exceptions for step in held):
                     self._whole(block, number, run, alive)
                     continue
                 if held:
-                    tiebreaker = self._glance.tiebreaker_of(seen) if time is not None else 0
+                    tiebreaker = glance.tiebreaker_of(seen) if time is not None else 0
                     place = (time or 0, tiebreaker, block.source, block.positions[number])
                     stored = StoredEvent.of_record(block.format, record, place, seen.host.name)
-                    self._on_seen.tell(held, seen, stored, run)
+                    sight.tell(held, seen, stored, run)
             add_host(seen.host.name)
             add_time(time)
             if todo.fields and time is not None:
-                wait(
-                    number,
-                    time,
-                    todo.waiting,
-                    (joins.get(todo.fields) or self._join(todo.fields))(seen),
-                )
-
-    def _join(self, fields: tuple[str, ...]) -> front.Reader:
-        """What reads the values by which records wait."""
-        read = self._joins[fields] = self._glance.several(fields)
-        return read
+                wait(number, time, todo.waiting, sight.values(todo.fields, seen))
 
     def awake(
         self, block: Block, number: int, steps: int
@@ -187,17 +183,20 @@ class Matcher:
             sieve = self._sieves[keys] = self._sieve(own, front.of_documents(own))
         return sieve
 
-    def _sieve_of_form(self, keys: frozenset[str]) -> Sieve:
+    def _sight(self, glance: Any, form: Any) -> Sight:
         """The same of what is seen at a glance."""
-        if len(self._seen_sieves) >= _MOST_SIEVES:
-            self._seen_sieves.clear()
-        read = self._glance.readers
-        own = _within(keys, {name: read[name] for name in self.index.fields})
-        sieve = self._seen_sieves[keys] = self._sieve(own, front.at_a_glance(self._glance, own))
-        return sieve
+        if len(self._sights) >= _MOST_SIGHTS:
+            self._sights.clear()
+        way = glance.way(form)
+        own = {name: way.open[name] for name in self.index.fields if name in way.open}
+        sieve = self._sieve(own, front.at_a_glance(way, own), way.known)
+        sight = self._sights[form.keys] = Sight(way, sieve)
+        return sight
 
-    def _sieve(self, names: Container[str], reading: front.Reading) -> Sieve:
-        """The sieve that reads these fields; others are absent for certain."""
+    def _sieve(
+        self, names: Container[str], reading: front.Reading, known: Mapping[str, Any] = _NOTHING
+    ) -> Sieve:
+        """The sieve that reads these fields; of others the value is known, or there is none."""
         index = self.index
         every = index.every
         asked: list[Demands] = []
@@ -205,20 +204,9 @@ class Matcher:
             if name in names:
                 asked.append(demands)
             else:
-                every &= Gate(demands, every).mask(None, None, every)[0]
+                value = known.get(name)
+                every &= Gate(demands, every).mask(front.key(value), value, every)[0]
         return Sieve(asked, reading, every, index.rough)
-
-
-def _concern(readers: Mapping[str, Reader]) -> Callable[[Any], bool]:
-    """Whether an event may have something to say of a process or a connection."""
-    kinds, *others = (readers[n] for n in ("event.type", "destination.ip", "dns.resolved_ip"))
-
-    def concerns(seen: Any) -> bool:
-        kind = kinds(seen)
-        told = kind if kind.__class__ is list else (kind,)
-        return "start" in told or "end" in told or any(read(seen) is not None for read in others)
-
-    return concerns
 
 
 def _within(keys: Container[str], readers: Mapping[str, Reader]) -> dict[str, Reader]:

@@ -17,9 +17,7 @@ class Fact(NamedTuple):
     fields: tuple[str, ...]  # what comes of it; that of a later fact counts before an earlier one's
     # Makes of the text the value of the field, or those of several fields; None: as it is.
     make: Callable[..., Any] | None = None
-    beside: tuple[
-        str, ...
-    ] = ()  # names of what ``make`` is given after it; None where there is none
+    beside: tuple[str, ...] = ()  # names of what ``make`` is given too, None where there is none
 
 
 class Script:

@@ -91,6 +91,18 @@ class Seen(Struct, kw_only=True):
     data_stream: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the fields of records of one form are read."""
+
+    open: Mapping[str, Reader]  # those that each record may have a value of its own of
+    known: Mapping[str, Any]  # the values of others that have one
+    reader: Callable[[str], Reader]
+    several: Callable[[Sequence[str]], Reader]
+    together: Callable[[Mapping[str, Container[type]]], Reader]
+    joined: Callable[[Sequence[str]], Reader]
+
+
 class Glance:
     """Reads some fields of JSON records."""
 
@@ -189,6 +201,14 @@ class Glance:
 
     def _has(self, seen: Seen, key: str) -> bool:
         return getattr(seen, self._attributes[key,]) is not self._absent.get((key,))
+
+    def way(self, form: Form) -> Way:
+        """How records of a form are read."""
+        own = {
+            name: read for name, read in self.readers.items() if name.partition(".")[0] in form.keys
+        }
+        read = self.readers.__getitem__
+        return Way(own, {}, read, self.several, self.together, self.joined)
 
     @staticmethod
     def time_of(seen: Seen) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from triage import times
@@ -12,6 +13,7 @@ from triage.sources.derive import arguments, domain_parts, file_of, is_ip
 from triage.sources.sysmon_events import DNS_STATUS, DNS_TYPES, HIVES
 
 BOOLEANS = {"true": True, "false": False}
+_REMEMBERED = 512  # characters of hashes, at most, that are kept in memory
 DIGESTS = ("md5", "sha1", "sha256", "sha384", "sha512", "imphash")
 
 _NUMERIC_DATA = re.compile(
@@ -78,14 +80,25 @@ def account(user: str) -> tuple[str | None, str | None, list[str] | None]:
 
 def digests(listed: str) -> tuple[Any, ...]:
     """Of each of :data:`DIGESTS` the hash, and at last all hashes, from ``MD5=…,SHA256=…``."""
+    short = len(listed) <= _REMEMBERED
+    *found, every = _remembered_digests(listed) if short else _digests(listed)
+    return *found, list(every) or None
+
+
+@lru_cache(maxsize=4096)  # the same programs start again and again
+def _remembered_digests(listed: str) -> tuple[Any, ...]:
+    return _digests(listed)
+
+
+def _digests(listed: str) -> tuple[Any, ...]:
     hashes: dict[str, str] = {}
-    every: list[str] = []
+    every: dict[str, None] = {}
     for part in listed.lower().split(","):
         kind, _, digest = part.strip().partition("=")
         if digest and digest.strip("0"):
-            every.append(digest)
+            every[digest] = None
             hashes[kind] = digest
-    return *(hashes.get(kind) for kind in DIGESTS), _distinct(every)
+    return *(hashes.get(kind) for kind in DIGESTS), tuple(every)
 
 
 def every_digest(listed: str) -> list[str] | None:
