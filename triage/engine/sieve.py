@@ -28,7 +28,7 @@ _MOST_VALUES = 2_000  # branches of one node
 # then asked last, when few steps are left to be tested.
 _TRIAL = 2_000
 _EVER_NEW = 0.05  # share of the new values
-_LEARN = 1_000  # events after which it is clear which fields to read together
+_LEARN = 500  # events after which it is clear which fields to read together
 _MOST_TAILS = 256
 _MOST_KNOWN = 10_000  # combinations of their values that are remembered
 
