@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.events import connect, start
 from triage.eql.access import reader
+from triage.eql.values import text_of
 from triage.event import order_of
 from triage.sources import Block, Follower, Position, RecordError, decode
 from triage.sources.glance import Glance
@@ -84,19 +85,12 @@ PATHS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    st.sampled_from([start, connect]),
-    st.lists(st.tuples(PATHS, VALUES, st.booleans()), max_size=5),
-    st.lists(PATHS, max_size=2),
-    st.booleans(),
-)
-def test_what_is_seen_is_what_decoding_gives(
-    make: Any, puts: list[tuple[str, Any, bool]], drops: list[str], plain: bool
-) -> None:
-    doc = make(5, "a", "cmd.exe")
+@st.composite
+def records(draw: st.DrawFn) -> bytes:
+    """A document of an event with some fields put in oddly and some left out."""
+    doc = draw(st.sampled_from([start, connect]))(5, "a", "cmd.exe")
     doc["host"].update(id="h", os={"type": "windows"})
-    for name, value, dotted in puts:
+    for name, value, dotted in draw(st.lists(st.tuples(PATHS, VALUES, st.booleans()), max_size=5)):
         node, parts = doc, name.split(".")
         for part in () if dotted else parts[:-1]:
             inner = node.get(part)
@@ -105,15 +99,49 @@ def test_what_is_seen_is_what_decoding_gives(
                 break
         if isinstance(node, dict):
             node[name if dotted else parts[-1]] = copy.deepcopy(value)
-    for name in drops:
+    for name in draw(st.lists(PATHS, max_size=2)):
         doc.pop(name, None)
-    record = json.dumps(doc, ensure_ascii=plain).encode()
+    return json.dumps(doc, ensure_ascii=draw(st.booleans())).encode()
+
+
+@settings(max_examples=400, deadline=None)
+@given(records())
+def test_what_is_seen_is_what_decoding_gives(record: bytes) -> None:
     try:
         decode("ecs", record)
     except RecordError:
         assert not check(block_of(record))
         return
     check(block_of(record))
+
+
+TOGETHER = ("event.type", "process.name", "process.args", "process.pid", "process", "host.os.type")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(records(), min_size=2, max_size=4),
+    st.sets(st.sampled_from(TOGETHER)),
+)
+def test_what_is_read_together_is_equal_only_where_all_of_it_is(
+    some: list[bytes], truths: set[str]
+) -> None:
+    glance = Glance(NAMES)
+    read = glance.together({name: {bool} if name in truths else {str} for name in TOGETHER})
+    texts, values = glance.joined(TOGETHER), glance.several(TOGETHER)
+    known: dict[Any, str] = {}
+    for record in some if glance.takes(block_of(*some)) else ():
+        seen = glance.look(record)
+        if seen is None:
+            continue
+        each = tuple(glance.readers[name](seen) for name in TOGETHER)
+        assert values(seen) == each
+        told = repr([(one.__class__, one) for one in each])
+        assert known.setdefault(read(seen), told) == told
+        wanted = [one if isinstance(one, list) else [one] for one in each if one is not None]
+        assert {text_of(one) for several in wanted for one in several} - {""} <= set(
+            texts(seen).split("\0")
+        )
 
 
 @settings(max_examples=300, deadline=None)

@@ -175,7 +175,8 @@ async def test_an_exception_from_an_incident_is_of_its_alerts(console: Make, ris
         assert "Windows InstallUtil Remote Network Connection" in text
         assert RULE not in text
         await press(pilot, "escape")
-        assert app.screen is main_screen(app)
+        assert not isinstance(app.screen, ExceptionEditor)
+        assert main_screen(app).is_active
 
 
 async def test_a_row_says_whose_risk_it_tells(console: Make, risky: Path) -> None:

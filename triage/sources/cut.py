@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from operator import add
 
 from triage.errors import Reject
 from triage.sources import objects, rows, splunk
 from triage.sources.block import EXCERPT_BYTES, MAX_RECORD_BYTES, Cut, reject, too_long
 
+_BLANK = (b"", b" ", b"\t")  # how a line begins that may be none
 # What may stand between events without being one.
 _FILLER = re.compile(rb"(?:\s|\x00|<\?xml[^>]*\?>|</?Events(?:\s[^>]*)?>|<!--.*?-->)*", re.DOTALL)
 
@@ -74,9 +76,10 @@ def _cut_lines(buffer: bytes, base: int, final: bool, source: str) -> Cut:
     lines = buffer.split(b"\n")
     if end < len(buffer) or not lines[-1]:
         lines.pop()
-    starts = list(accumulate(map(_length_with_end, lines), initial=base))
-    starts.pop()
-    plain = b"\r" not in buffer and b"\x00" not in buffer and all(map(_is_plain, lines))
+    lengths = accumulate(map(len, lines), initial=base)
+    starts = list(map(add, lengths, range(len(lines))))  # a byte more for each line's end
+    begins = {line[:1] for line in lines}
+    plain = b"\r" not in buffer and b"\x00" not in buffer and begins.isdisjoint(_BLANK)
     if plain and max(map(len, lines)) <= MAX_RECORD_BYTES:
         return Cut(lines, starts, [], end)
     out = Cut(consumed=end)
@@ -87,14 +90,6 @@ def _cut_lines(buffer: bytes, base: int, final: bool, source: str) -> Cut:
 
 def _hole(source: str, start: int, length: int) -> Reject:
     return Reject(source, start, length, f"a hole of {length:,} NUL bytes", b"\x00" * 16)
-
-
-def _length_with_end(line: bytes) -> int:
-    return len(line) + 1
-
-
-def _is_plain(line: bytes) -> bool:
-    return line[:1] not in b" \t"  # the empty slice is in it too
 
 
 def _add_line(out: Cut, line: bytes, start: int, source: str) -> None:
