@@ -10,6 +10,7 @@ from triage.event import Event
 
 ACCOUNT = {"TargetSid": "S-1-5-21-7", "TargetUserName": "piet", "TargetDomainName": "LAB"}
 DEFENDER, SERVICES = "Microsoft-Windows-Windows Defender", "Service Control Manager"
+SYSMON = "Microsoft-Windows-Sysmon"
 POWERSHELL, DNS = "Microsoft-Windows-PowerShell", "Microsoft-Windows-DNS-Client"
 
 
@@ -50,6 +51,9 @@ POWERSHELL, DNS = "Microsoft-Windows-PowerShell", "Microsoft-Windows-DNS-Client"
         (Record("4656", {**SUBJECT, "ObjectType": "Process", "ObjectName": "\\d\\lsass.exe",
                          "ProcessName": "C:\\x.exe"}),
          "4656 x.exe \\d\\lsass.exe"),
+        (Record("10", {"SourceImage": "C:\\x.exe", "TargetImage": "C:\\lsass.exe",
+                       "GrantedAccess": "0x1410"}, SYSMON, f"{SYSMON}/Operational"),
+         "access x.exe → C:\\lsass.exe 0x1410"),
         (Record("42", provider="Other", channel="Other/Operational"), "42 Other/Operational"),
     ],
     ids=lambda value: value.code if isinstance(value, Record) else "",

@@ -351,6 +351,10 @@ async def test_an_empty_list_keeps_saying_how_the_reading_stands(
     app = console(case)
     async with app.run_test(size=(120, 36)) as pilot:
         await settled(pilot)
+        writer.say(EngineState(pid=1, state="live", at=Clock()(), events=0, rules=3))
+        await until(
+            pilot, lambda: "no alerts yet: watching 0 logs, no new event" in screen_text(app)
+        )
         writer.say(EngineState(pid=1, state="live", at=Clock()(), events=1_204, rules=3))
         await until(pilot, lambda: "1,204 events read" in screen_text(app))
     writer.close()

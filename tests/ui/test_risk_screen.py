@@ -170,7 +170,8 @@ async def test_an_exception_from_an_incident_is_of_its_alerts(console: Make, ris
         assert "made of alerts" in screen_text(app)
         assert "2  Windows InstallUtil Remote Network Connection  1 alert" in screen_text(app)
         await press(pilot, "2")
-        assert isinstance(app.screen, ExceptionEditor)
+        editor: object = app.screen
+        assert isinstance(editor, ExceptionEditor)
         text = screen_text(app)
         assert "Windows InstallUtil Remote Network Connection" in text
         assert RULE not in text

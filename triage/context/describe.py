@@ -33,6 +33,10 @@ def describe(event: Event) -> str:
         return f"start {parent} → {line}" if parent else f"start {line}"
     if "process" in categories and "end" in kinds:
         return f"end {process}"
+    target = first_text(doc, "Target.process.executable", "winlog.event_data.TargetImage")
+    if "process" in categories and "access" in kinds and target:
+        rights = first_text(doc, "winlog.event_data.GrantedAccess")
+        return f"access {process} → {target} {rights}".rstrip()
     if "authentication" in categories:
         return _logon(doc, "end" in kinds)
     if lookup(doc, "registry.path") is not None:

@@ -16,9 +16,11 @@ def nothing(store: AlertStore, news: News) -> str:
         total = plural(store.total, "alert")
         return f"none of {total} passes the filter · esc clears it"
     logs = plural(news.sources, "log")
+    # What it read since it started: of a case that goes on, what was read before is not told.
+    read = f"{plural(news.engine.events, 'event')} read" if news.engine.events else "no new event"
     if news.engine.state in ("live", "reading", "starting") and not news.engine_word:
-        return f"no alerts yet: watching {logs}, {plural(news.engine.events, 'event')} read"
-    return f"no alerts: {logs}, {plural(news.engine.events, 'event')} read"
+        return f"no alerts yet: watching {logs}, {read}"
+    return f"no alerts: {logs}, {read}"
 
 
 def filter_segments(
