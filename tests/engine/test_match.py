@@ -91,6 +91,8 @@ def summary(result: BlockResult) -> Any:
     return (
         [(one.position, one.reason) for one in result.rejects],
         [one.values for one in result.processes],
+        result.contacts,
+        result.resolved,
         result.events,
         result.untimed,
         result.min_time,
@@ -166,6 +168,11 @@ def _record(rng: random.Random, number: int) -> bytes:
         doc["event"]["created"] = rng.choice(("2026-01-01T00:01:00+01:00", "x", 1767225600000))
     elif odd == 9:
         doc["host"] = rng.choice(({"name": "pc-1"}, {"os": {"type": "windows"}}, "pc-1"))
+    elif odd == 12:
+        answer = rng.choice(({"resolved_ip": ["10.0.0.1"]}, {"resolved_ip": "10.0.0.2"}, {}, None))
+        doc["dns"] = answer and {"question": {"name": "a.example"}, **answer}
+    elif odd == 13:
+        doc["destination"] = {"ip": rng.choice(("10.0.0.1", ["10.0.0.1"], ["::1", "::2"], 7))}
     elif odd == 10:
         return rng.choice(RAW)
     elif odd == 11:

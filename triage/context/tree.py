@@ -90,7 +90,7 @@ def _told(event: Event) -> Process | None:
         "event": {"category": ["process"], "type": ["start"]},
         "process": {"entity_id": "?", **(nested(doc, "process"))},
     }
-    change = process_change(start, host_of(doc), (0, 0, "", 0))
+    change = process_change(start, host_of(doc), None)
     return Process(*change.values) if change else None  # type: ignore[arg-type] # the table's own order
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from triage.fields import Doc, first_text, values
+from triage.engine.process import Read, has, text
 from triage.times import SECOND
 
+#: What tells of a connection or an answer.
+FIELDS = (
+    "dns.question.name", "dns.resolved_ip", "destination.ip", "source.ip", "network.direction",
+    "event.category", "event.type",
+)  # fmt: skip
 _HOUR = 3600 * SECOND
 _MOST_ANSWERS = 16  # addresses of one DNS answer
 _INBOUND = ("ingress", "incoming", "inbound")
@@ -39,16 +44,17 @@ class Meetings:
         self._contacts: dict[tuple[str, str, int], tuple[int, int, int]] = {}
         self._resolved: dict[tuple[str, str, str], int] = {}
 
-    def take(self, doc: Doc, host: str, time: int) -> None:
-        """An event that may be a connection or an answer of DNS."""
-        if "dns" in doc or "dns.resolved_ip" in doc:
-            name = first_text(doc, "dns.question.name")
-            if name:
-                for address in values(doc, "dns.resolved_ip")[:_MOST_ANSWERS]:
-                    key = (host, str(address), name)
-                    self._resolved[key] = max(time, self._resolved.get(key, time))
+    def take(self, read: Read, host: str, time: int) -> None:
+        """An event that may be a connection or an answer of DNS, of which ``read`` gives the
+        values of :data:`FIELDS`."""
+        name, answers = text(read, "dns.question.name"), read("dns.resolved_ip")
+        if name or answers is not None:
+            several = answers if answers.__class__ is list else [answers]
+            for address in several[:_MOST_ANSWERS] if name and answers is not None else ():
+                key = (host, str(address), name)
+                self._resolved[key] = max(time, self._resolved.get(key, time))
             return
-        address = peer(doc)
+        address = peer(read)
         if address:
             place = (address, host, time // _HOUR)
             count, first, last = self._contacts.get(place, (0, time, time))
@@ -63,14 +69,13 @@ class Meetings:
         return tuple(Resolved(*key, last) for key, last in self._resolved.items())
 
 
-def peer(doc: Doc) -> str:
+def peer(read: Read) -> str:
     """The address on the other side of a connection that begins; "" where the event is none."""
-    holder = doc.get("destination")
-    found = holder.get("ip") if holder.__class__ is dict else doc.get("destination.ip")
-    if found.__class__ is not str or "network" not in values(doc, "event.category"):
+    found = read("destination.ip")
+    if found.__class__ is not str or not has(read("event.category"), "network"):
         return ""
-    if "end" in values(doc, "event.type"):  # it was counted when it began
+    if has(read("event.type"), "end"):  # it was counted when it began
         return ""
-    inbound = first_text(doc, "network.direction").lower() in _INBOUND
-    address: str = first_text(doc, "source.ip") if inbound else found
+    inbound = text(read, "network.direction").lower() in _INBOUND
+    address: str = text(read, "source.ip") if inbound else found
     return address

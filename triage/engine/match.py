@@ -7,20 +7,21 @@ order, in any process, on any machine; all that needs order or memory is in ``se
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from triage.engine import front
 from triage.engine.gates import Gate
 from triage.engine.index import UNTIL, WAITING_FIELDS, ExceptedRule, Step, StepIndex
 from triage.engine.process import host_of
-from triage.engine.result import BlockResult, Gathered, Hit, StoredEvent, Suppression
+from triage.engine.result import CASE_FIELDS, BlockResult, Gathered, Hit, StoredEvent, Suppression
 from triage.engine.sieve import Demands, Sieve
 from triage.engine.sight import Sight
 from triage.engine.trial import Trial
 from triage.eql.access import Reader, reader
 from triage.errors import Reject
 from triage.event import order_of
-from triage.fields import Doc
+from triage.fields import Doc, lookup
 from triage.sources import Block, RecordError, decode
 from triage.sources.block import EXCERPT_BYTES
 from triage.sources.evtx_glance import EvtxGlance
@@ -30,7 +31,6 @@ _MOST_SIEVES = 32
 _MOST_SIGHTS = 64
 _NOTHING: Mapping[str, Any] = {}
 _WAITING = {name: reader(name) for name in WAITING_FIELDS}
-_ALSO = (*WAITING_FIELDS, "event.type", "destination.ip", "dns.resolved_ip")
 
 
 class Matcher:
@@ -60,7 +60,8 @@ class Matcher:
         self._on_documents = Trial(reader)
         # The same of records that a glance is enough for.
         read = sorted({name for step in index.steps for name in step.condition.fields})
-        names = tuple(dict.fromkeys((*index.fields, *read, *_ALSO)))
+        case = CASE_FIELDS if processes else ()
+        names = tuple(dict.fromkeys((*index.fields, *read, *WAITING_FIELDS, *case)))
         self._glances: tuple[Glance | EvtxGlance, ...] = (Glance(names), EvtxGlance(names))
         self._sights: dict[Any, Sight] = {}  # by what records have in common
 
@@ -91,7 +92,7 @@ class Matcher:
         order = order_of(doc, block.source, position)
         run.note(host, order[0] if order else None)
         if self.processes:
-            run.tell_case(doc, host, order)
+            run.tell_case(partial(lookup, doc), host, order[0] if order else None)
         if alive is None:
             alive = self._sieve_for(doc).alive(doc) if self._optimise else self.index.every
         if not alive:
@@ -120,9 +121,6 @@ class Matcher:
             sight = sights.get(form.keys) or self._sight(glance, form)
             alive = sight.alive(seen)
             todo = plan(alive)
-            if processes and sight.concerns(seen):
-                self._whole(block, number, run, alive)
-                continue
             time = time_of(seen)
             if todo.steps:
                 holds = sight.holds
@@ -137,6 +135,8 @@ class Matcher:
                     sight.tell(held, seen, stored, run)
             add_host(seen.host.name)
             add_time(time)
+            if processes and sight.concerns(seen):
+                run.tell_case(sight.told(seen), seen.host.name, time)
             if todo.fields and time is not None:
                 wait(number, time, todo.waiting, sight.values(todo.fields, seen))
 
@@ -190,7 +190,7 @@ class Matcher:
         way = glance.way(form)
         own = {name: way.open[name] for name in self.index.fields if name in way.open}
         sieve = self._sieve(own, front.at_a_glance(way, own), way.known)
-        sight = self._sights[form.keys] = Sight(way, sieve)
+        sight = self._sights[form.keys] = Sight(way, sieve, self.processes)
         return sight
 
     def _sieve(

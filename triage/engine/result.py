@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from triage.engine import contacts, process
 from triage.engine.contacts import Contact, Meetings, Resolved
-from triage.engine.process import ProcessChange, process_change
+from triage.engine.process import ProcessChange, Read, change_of
 from triage.errors import Reject
-from triage.event import Event, Order, identity
+from triage.event import Event, identity
 from triage.fields import Doc
 from triage.sources import Block, decode
+
+#: What a case wants to know of events.
+CASE_FIELDS = tuple(dict.fromkeys((*process.FIELDS, *contacts.FIELDS)))
 
 
 class StoredEvent:
@@ -186,12 +190,13 @@ class Gathered:
         self.hosts.add(host)
         self.times.append(time)
 
-    def tell_case(self, doc: Doc, host: str, order: Order | None) -> None:
-        """What an event has to say of a process or a connection."""
-        if change := process_change(doc, host, order):
+    def tell_case(self, read: Read, host: str, time: int | None) -> None:
+        """What an event has to say of a process or a connection; ``read`` gives the values of what
+        :data:`CASE_FIELDS` names."""
+        if change := change_of(read, host, time):
             self.processes.append(change)
-        elif order:
-            self.meetings.take(doc, host, order[0])
+        elif time is not None:
+            self.meetings.take(read, host, time)
 
     def result(self) -> BlockResult:
         timed = [time for time in self.times if time is not None]
