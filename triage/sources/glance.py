@@ -55,7 +55,7 @@ _OWN: dict[_Path, Any] = {
     ("event", "sequence"): _VALUE,
     ("host", "name"): str,
     ("host", "id"): _VALUE,
-    ("host", "os", "type"): _VALUE,
+    ("host", "os", "type"): _TEXT,
     ("winlog", "provider_name"): _TEXT,
     ("winlog", "channel"): _TEXT,
     ("winlog", "time_created"): _VALUE,
