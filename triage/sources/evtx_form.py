@@ -189,7 +189,7 @@ def _texts(value: Any) -> str:
 
 
 def _plain(values: list[Any]) -> Any:
-    """As ``lookup`` gives a list at the end of a path."""
-    if len(values) == 1 and values[0].__class__ is str:
-        return values[0]
+    """As ``lookup`` gives a list at the end of a path; what facts make holds texts, or none."""
+    if values and values[0].__class__ is str:
+        return values if len(values) > 1 else values[0]
     return lookup({"": values}, "")

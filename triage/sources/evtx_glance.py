@@ -128,7 +128,7 @@ class EvtxGlance:
     @staticmethod
     def time_of(seen: Seen) -> int | None:
         """The time of :func:`triage.event.order_of`, of a record that was seen."""
-        time = times.parse(text(seen.time))
+        time = times.parse(seen.time) if seen.time.__class__ is str else None
         if time is None:
             time = times.parse(text(seen.data.d0))
         return time if time is not None and fits(time) else None
