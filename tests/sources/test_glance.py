@@ -165,6 +165,9 @@ def test_one_dotted_key_or_odd_byte_has_a_block_decoded_whole() -> None:
     plain = orjson.dumps(start(1, "a", "cmd.exe"))
     assert check(block_of(plain, plain)) == 2
     assert not GLANCE.takes(block_of(plain, b'{"a":{"process.name" : 1}}'))
+    for key in (rb"process\u002ename", rb"process.na\u006de", b"process.x/y", rb"process.x\/y"):
+        assert not GLANCE.takes(block_of(plain, b'{"' + key + b'":1}')), key
+    assert GLANCE.takes(block_of(plain, rb'{"a":"C:\\u0020.x/y \"b.c\": \u002e","b":"/\/"}'))
     assert not GLANCE.takes(block_of(plain, b'{"a":"\xff"}'))
     assert check(block_of(plain, b"{", b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}")) == 1
 

@@ -30,7 +30,10 @@ from triage.sources.channels import SYSMON, channel_of
 from triage.sources.winevent import text
 
 _FORMATS = frozenset({"ecs", "json"})  # those that hold documents of ECS
-_DOTTED = rb'\.[\w@-]*"\s*:'  # a key that is not a plain one
+# Keys that are no plain ones: with a dot, and with an escape that may stand for one. Two searches,
+# since each is for a byte to begin with.
+_DOTTED = rb'\.[^"\\]*"\s*:'
+_ESCAPED = rb'\\(?:u[0-9A-Fa-f]{4}|/)(?:[^"\\]|\\.)*"\s*:'
 _UNNAMEABLE = re.compile(r'[\x00-\x1f"\\]')
 _MOST_FORMS = 1_000  # remembered
 
@@ -122,7 +125,7 @@ class Glance:
                     self._attributes[path[:end]] = keys[-1].strip("@") if own else f"f{len(keys)}"
         self._kinds = dict(_OWN)
         self._forms: dict[Any, Form | None] = {}
-        self._dotted = re2.compile(_DOTTED).search
+        self._dotted, self._escaped = (re2.compile(one).search for one in (_DOTTED, _ESCAPED))
         # Outermost keys that some records have and others lack, and those that none had yet.
         self._common: list[str] = []
         self._rare = [key for key in self._below[()] if key not in _ALWAYS]
@@ -146,7 +149,7 @@ class Glance:
                 records.decode()  # what is skipped is not looked at
             except UnicodeDecodeError:
                 return False
-        return not self._dotted(records)
+        return not (self._dotted(records) or self._escaped(records))
 
     def look(self, record: bytes) -> Seen | None:
         """A record of such a block; None where it has to be decoded whole."""
