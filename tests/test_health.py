@@ -13,7 +13,7 @@ import pytest
 
 from tests import events
 from triage.case.read import CaseReader
-from triage.case.schema import _TABLES, VERSION
+from triage.case.tables import _TABLES, VERSION
 from triage.case.write import CaseWriter
 from triage.engine.sequence import Advance
 from triage.run import Config, Engine

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests import events
 from triage import times
 from triage.case import risk as case_risk
-from triage.case import schema
+from triage.case import tables
 from triage.case.decide import Decisions
 from triage.case.model import AlertRow
 from triage.case.read import CaseReader
@@ -300,9 +300,9 @@ def test_a_case_without_scores_gets_them(bench: Bench, tmp_path: Path) -> None:
     db.close()
     bench.case = str(tmp_path / "old.triage")
     with pytest.MonkeyPatch.context() as patch:
-        steps = schema._STEPS[: schema._STEPS.index(case_risk.install)]
-        patch.setattr(schema, "_STEPS", steps)
-        patch.setattr(schema, "VERSION", len(steps))
+        steps = tables.STEPS[: tables.STEPS.index(case_risk.install)]
+        patch.setattr(tables, "STEPS", steps)
+        patch.setattr(tables, "VERSION", len(steps))
         old = connect(bench.case)
     known = [row[0] for row in old.execute("SELECT name FROM pragma_table_info('alert')")]
     names = ", ".join(known)

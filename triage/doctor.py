@@ -19,7 +19,7 @@ import apsw
 
 from triage.case.lock import holder
 from triage.case.read import CaseReader
-from triage.case.schema import VERSION
+from triage.case.tables import VERSION
 from triage.rules import cache_fault
 from triage.sources.hints import Hints
 from triage.sources.opened import MAX_OPEN

@@ -9,7 +9,7 @@ import pytest
 
 from tests import events
 from triage import attack
-from triage.case import schema
+from triage.case import risk, schema, tables
 from triage.case.model import AlertRow
 from triage.case.read import CaseReader
 from triage.run import Config, Engine
@@ -80,24 +80,58 @@ def test_processes_that_are_each_others_parents_have_an_end(tmp_path: Path) -> N
     assert row_of(read(tmp_path, loop, EVIL, CALL)).root_id in ("cmd", "evil")
 
 
-def test_an_older_case_is_told_the_same(tmp_path: Path) -> None:
-    path = read(tmp_path, WORD, CMD, EVIL, CALL)
-    wanted = row_of(path)
-    old = tmp_path / "old.triage"
+TABLES = ("alert", "alert_event", "event", "process")
+
+
+def older(path: str, old: Path, first_lacked: str) -> apsw.Connection:
+    """A case of before a step of the schema, with what the one at ``path`` holds of these tables;
+    bring it up to date by opening it again."""
     copy = apsw.Connection(str(old))
-    steps = schema._STEPS[: schema._STEPS.index(schema._GROUPED)]
+    steps = tables.STEPS[: tables.STEPS.index(first_lacked)]
     for step in steps:
-        if isinstance(step, str):  # the others are about the journal
+        if isinstance(step, str):  # the others are about the journal and the risk
             copy.execute(step)
     copy.execute("ATTACH ? AS new", (path,))
-    for table in ("alert", "alert_event", "event", "process"):
+    for table in TABLES:
         columns = ", ".join(
             f'"{row[1]}"' for row in copy.execute(f"PRAGMA main.table_info({table})")
         )
         copy.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")  # noqa: S608 - own columns
     copy.pragma("user_version", len(steps))
-    copy.close()
+    return copy
+
+
+def test_an_older_case_is_told_the_same(tmp_path: Path) -> None:
+    path = read(tmp_path, WORD, CMD, EVIL, CALL)
+    wanted = row_of(path)
+    old = tmp_path / "old.triage"
+    older(path, old, tables._GROUPED).close()
     assert row_of(str(old)) == wanted
+
+
+def test_a_case_whose_rows_had_no_number_keeps_every_one(tmp_path: Path) -> None:
+    path = read(tmp_path, WORD, CMD, EVIL, CALL)
+    old = tmp_path / "old.triage"
+    before = older(path, old, tables._NUMBERED)
+    before.execute(risk._TABLES + risk.ON_ALERTS)
+    wanted = {t: set(before.execute(f"SELECT * FROM {t}")) for t in TABLES}  # noqa: S608 - own
+    assert all(wanted.values())
+    beside = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    named = set(before.execute(beside))
+    before.close()
+    after = schema.connect(str(old))
+    assert set(after.execute(beside)) == named
+    found = {t: set(after.execute(f"SELECT * FROM {t}")) for t in TABLES}  # noqa: S608 - own
+    assert {t: {frozenset(row) for row in rows} for t, rows in found.items()} == {
+        t: {frozenset(row) for row in rows} for t, rows in wanted.items()
+    }
+    # Closing an alert as nothing takes its risk away, as before.
+    ((alert,),) = after.execute("SELECT id FROM alert").fetchall()
+    after.execute(
+        "INSERT INTO risk VALUES ('host', 'pc-1', 1, ?, 'x', 50.0, 'id-beacon', '', 1)", (alert,)
+    )
+    after.execute("UPDATE alert SET close_reason = 'false_positive'")
+    assert after.execute("SELECT counts FROM risk").fetchall() == [(0,)]
 
 
 def test_the_document_is_the_last_column(tmp_path: Path) -> None:

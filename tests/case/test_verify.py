@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests import events
 from tests.case.conftest import Clock, ids
-from triage.case import chain, schema
+from triage.case import chain, schema, tables
 from triage.case.decide import Decisions
 from triage.case.read import CaseReader
 from triage.case.schema import connect
@@ -181,8 +181,8 @@ def test_verify_changes_nothing_and_refuses_what_it_can_not_judge(
 def test_a_case_without_a_chain_is_chained_when_it_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "old.triage"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "_STEPS", schema._STEPS[:2])
-        patch.setattr(schema, "VERSION", 2)
+        patch.setattr(tables, "STEPS", tables.STEPS[:2])
+        patch.setattr(tables, "VERSION", 2)
         db = connect(str(path))
     db.execute("INSERT INTO journal VALUES (1, 5, 'mara', 'acknowledge', '{}', NULL)")
     db.execute("INSERT INTO journal VALUES (2, 6, 'mara', 'undo', '{}', 1)")

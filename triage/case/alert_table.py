@@ -10,7 +10,8 @@ import orjson
 from triage.alert import Alert, AlertMaker, alert_id, bucket_of
 from triage.case import risk
 from triage.case.evidence_tables import store_events
-from triage.case.schema import ROOT, count, next_change, root_of
+from triage.case.schema import count, next_change
+from triage.case.tables import ROOT, root_of
 from triage.engine.result import StoredEvent
 from triage.engine.sequence import Match
 from triage.risk import contributions
@@ -100,7 +101,9 @@ class AlertTable:
     def insert(self, alert: Alert, *, late: bool = False) -> None:
         """Write a new alert, and where its process tree begins, as far as it is known by now."""
         # Not afterwards: a change would write all of a long row again.
-        root = self._db.execute(_ROOT, (alert.host, alert.entity_id)).fetchone()
+        process = alert.host, alert.entity_id
+        known = count(self._db, "SELECT 1 FROM process WHERE (host, entity_id) = (?, ?)", process)
+        root = self._db.execute(_ROOT, process).fetchone() if known else None
         self._db.execute(
             "INSERT INTO alert (id, change, rule_id, rule_name, severity, risk_score, time,"
             " created, bucket, host, user, process, entity_id, reason, parent, destination,"

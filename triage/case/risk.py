@@ -45,6 +45,10 @@ CREATE INDEX incident_alert_alert ON incident_alert (alert_id);
 CREATE TRIGGER risk_added AFTER INSERT ON risk BEGIN
   INSERT INTO risk_due VALUES (NEW.kind, NEW.entity, NEW.time, NEW.time) {_DUE};
 END;
+"""  # noqa: S608 - own text
+
+# On the table of alerts, and made again with it.
+ON_ALERTS = f"""
 CREATE TRIGGER risk_changed AFTER UPDATE OF superseded, close_reason ON alert
   WHEN {_counts("OLD")} <> {_counts("NEW")} BEGIN
   UPDATE risk SET counts = {_counts("NEW")} WHERE alert_id = NEW.id;
@@ -55,7 +59,7 @@ END;
 
 def install(connection: apsw.Connection) -> None:
     """The schema's step: make the tables, and score the alerts that a case has already."""
-    connection.execute(_TABLES)
+    connection.execute(_TABLES + ON_ALERTS)
     rows = connection.execute(
         f"SELECT id, rule_id, time, doc, host, user, risk_score, {_counts('alert')} FROM alert"  # noqa: S608 - own text
     )

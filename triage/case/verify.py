@@ -13,7 +13,7 @@ import orjson
 
 from triage.case import chain
 from triage.case.model import JournalEntry, full_mark
-from triage.case.schema import CHAINED, VERSION
+from triage.case.tables import CHAINED, VERSION
 from triage.errors import TriageError
 
 _UNDECIDED: dict[str, Any] = {

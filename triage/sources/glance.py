@@ -36,6 +36,7 @@ _DOTTED = rb'\.[^"\\]*"\s*:'
 _ESCAPED = rb'\\(?:u[0-9A-Fa-f]{4}|/)(?:[^"\\]|\\.)*"\s*:'
 _UNNAMEABLE = re.compile(r'[\x00-\x1f"\\]')
 _MOST_FORMS = 1_000  # remembered
+_BEYOND = 1 << 63  # no time: it would not fit, see triage.event.fits
 
 _Path = tuple[str, ...]
 Reader = Callable[[Any], Any]
@@ -220,7 +221,7 @@ class Glance:
         time = times.parse(created) if created is not None else None
         if time is None:
             time = times.parse(seen.timestamp)
-        return time if time is not None and fits(time) else None
+        return time if time is not None and -_BEYOND <= time < _BEYOND else None
 
     @staticmethod
     def tiebreaker_of(seen: Seen) -> int:
