@@ -9,7 +9,7 @@ new values are left to the end (``tail``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from triage.engine import front
@@ -171,17 +171,23 @@ class Sieve:
             self._trial += 1
             if self._trial == _TRIAL:
                 share = _EVER_NEW * _TRIAL
-                self._last = frozenset(at for at, new in enumerate(self._new) if new > share)
-                for at in self._last:
-                    self._asking[at] = self._picks[at]
-                self._begin()
+                self._ask_last(at for at, new in enumerate(self._new) if new > share)
         if len(self._nodes) >= _MOST_NODES or self._count >= _MOST_BRANCHES:
             self._begin()
         found = self._node(node.mask & mask, node.asked | 1 << node.at, node.depth + 1, node.family)
         if sure and len(node.branches) < _MOST_VALUES:
             node.branches[key] = found
             self._count += 1
+        elif sure and node.at not in self._front:
+            self._ask_last([node.at])  # only now is it asked often enough to show
         return found
+
+    def _ask_last(self, fields: Iterable[int]) -> None:
+        """From now on, of fields with ever new values."""
+        self._last |= frozenset(fields)
+        for at in self._last:
+            self._asking[at] = self._picks[at]
+        self._begin()
 
     def _node(self, mask: int, asked: int, depth: int, family: _Family) -> _Node:
         known = self._nodes.get((mask, asked))
