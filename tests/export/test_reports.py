@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from msgspec import structs
 
 from tests.export.conftest import HOSTILE, Make
 from tests.ui.helpers import NOW, Clock, add_alerts
@@ -181,7 +182,7 @@ def test_of_too_many_alerts_those_that_matter_are_told_in_depth(case: Path, sele
 
 
 def row(selection: Selection, **changes: object) -> AlertRow:
-    return replace(selection.rows[0], **changes)  # type: ignore[arg-type] # a table of changes
+    return structs.replace(selection.rows[0], **changes)
 
 
 def test_ten_thousand_alerts_stay_a_figure(sample_case: Path, select: Make) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from triage.event import Event
 from triage.fields import Doc
 
@@ -20,9 +22,12 @@ STEP_CLOSED = STEP_OUTCOMES[:2]
 SEVERITIES = ("low", "medium", "high", "critical")
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRow:
-    """One line of the alert list."""
+class AlertRow(Struct, frozen=True, gc=False):
+    """One line of the alert list.
+
+    Python's collector does not look at it: a console keeps one of each alert, and what a row holds
+    leads back to none.
+    """
 
     id: str  # kibana.alert.uuid
     change: int  # the case's change counter when this row last changed

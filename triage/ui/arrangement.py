@@ -56,25 +56,23 @@ class Arrangement:
         The rows of a group come to it in order, so that no group need be sorted.
         """
         passes, order, groups = self.predicate, self.order, self.groups
-        found: list[tuple[Key, Group | None]] = []
+        group_of: dict[str, Group] = {}  # by alert
         for start in range(0, len(rows), _STEP):
             for row in rows[start : start + _STEP]:
                 if passes(row):
-                    found.append((order(row), None if groups is None else groups.collect(row)))
+                    self.keys.append(order(row))
+                    if groups is not None:
+                        group_of[row.id] = groups.collect(row)
                     self._show(row)
             yield
-        found = yield from by_and_by(found)
-        for start in range(0, len(found), _STEP):
-            for key, group in found[start : start + _STEP]:
-                self.keys.append(key)
-                if groups is not None and group is not None:
-                    groups.append(group, key)
+        self.keys = yield from by_and_by(self.keys)
+        if groups is None:
+            return
+        for start in range(0, len(self.keys), _STEP):
+            for key in self.keys[start : start + _STEP]:
+                groups.append(group_of.pop(key[-1]), key)
             yield
-        if groups is not None:
-            yield from groups.arrange()
-        while found:
-            del found[-_STEP:]
-            yield
+        yield from groups.arrange()
 
     def drop(self) -> Iterator[None]:
         """Let all go, a part at a time: also that takes long for a hundred thousand."""

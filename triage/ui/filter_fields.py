@@ -4,7 +4,6 @@ of its document. What a column is called, what it holds and how it is compared i
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import operator
 import re
@@ -55,14 +54,14 @@ def _columns() -> tuple[dict[str, Texts], dict[str, Callable[[AlertRow], float]]
     """Columns that hold text, and those that hold numbers: whatever the alert's row has."""
     texts: dict[str, Texts] = {}
     numbers: dict[str, Callable[[AlertRow], float]] = {"count": lambda row: row.count}
-    for one in dataclasses.fields(AlertRow):
-        kind, read = str(one.type), operator.attrgetter(one.name)
+    for name, of in AlertRow.__annotations__.items():
+        kind, read = str(of), operator.attrgetter(name)
         if kind in ("int", "float", "bool"):
-            numbers[one.name] = read
+            numbers[name] = read
         elif kind.startswith("tuple"):
-            texts[one.name] = read
+            texts[name] = read
         else:
-            texts[one.name] = lambda row, read=read: (read(row),)  # type: ignore[misc] # as above
+            texts[name] = lambda row, read=read: (read(row),)  # type: ignore[misc] # as above
     texts["reason"] = lambda row: (row.reason, row.close_reason)
     for name, lead in (("tactic", "TA"), ("technique", "T")):
         texts[name] = lambda row, lead=lead: [  # type: ignore[misc] # as above

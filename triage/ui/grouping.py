@@ -9,10 +9,12 @@ from __future__ import annotations
 import ipaddress
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from triage import attack
 from triage.case.model import SEVERITIES, AlertRow
@@ -23,6 +25,10 @@ Key = tuple[Any, ...]
 GroupKey = tuple[str, ...]
 Pair = tuple[AlertRow, AlertRow]
 Keyed = tuple[Key, AlertRow]  # an alert and its place in the list's order
+_T = TypeVar("_T")
+# Several in a list, one in a tuple: Python's collector looks at a list as long as it lives, and at
+# a tuple of texts and numbers once.
+Few = list[_T] | tuple[_T, ...]
 _BARS = " ▁▂▃▄▅▆▇█"
 _BULK = 100  # beyond so many groups that move, looking through all is quicker
 
@@ -85,15 +91,32 @@ GROUPINGS: dict[str, Grouping] = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
-class Group:
+def _behind(found: Few[_T], one: _T) -> Few[_T]:
+    """``one`` behind the others."""
+    if isinstance(found, list):
+        found.append(one)
+        return found
+    return [*found, one] if found else (one,)
+
+
+def _changed(found: Few[_T], gone: Iterable[_T], come: Iterable[_T]) -> Few[_T]:
+    """``found``, which is ascending, without some and with others."""
+    made: list[Any] = found if isinstance(found, list) else list(found)
+    for one in gone:
+        del made[bisect_left(made, one)]
+    insert(made, sorted(come))
+    return made if len(made) > 1 else tuple(made)
+
+
+class Group(Struct, gc=False, eq=False):
     """Alerts that belong together, and what its row tells of them. There may be as many as alerts:
-    what one takes in memory counts."""
+    what one takes in memory counts, and Python's collector need not look at it, nor, where it is of
+    one alert, at what it holds."""
 
     key: GroupKey
-    one: AlertRow = field(compare=False)  # of its alerts: for what they share
-    keys: list[Key] = field(default_factory=list)  # of its alerts, in the list's order
-    times: list[int] = field(default_factory=list)  # ns, ascending
+    one: AlertRow  # of its alerts: for what they share
+    keys: Few[Key] = ()  # of its alerts, in the list's order
+    times: Few[int] = ()  # ns, ascending
     # Alerts by status, and by severity.
     open: int = 0
     acknowledged: int = 0
@@ -102,7 +125,7 @@ class Group:
     medium: int = 0
     high: int = 0
     critical: int = 0
-    changes: int = field(default=0, compare=False)  # another number, another picture
+    changes: int = 0  # another number, another picture
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -164,7 +187,7 @@ class Groups:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(key, row)
-        group.times.append(row.time)
+        group.times = _behind(group.times, row.time)
         group.tally(row, 1)
         return group
 
@@ -172,12 +195,13 @@ class Groups:
         """The next in order of all alerts that were collected."""
         if not group.keys:
             self._ranked.append(group)  # by its first alert: these come in order, too
-        group.keys.append(key)
+        group.keys = _behind(group.keys, key)
 
     def arrange(self) -> Iterator[None]:
         """Put in order what is not yet; stops now and then, for whoever has other things to do."""
         for group in self._ranked:
-            group.times.sort()  # mostly they came so
+            if isinstance(group.times, list):
+                group.times.sort()  # mostly they came so
             yield
         if self._size_first:
             ranked = yield from by_and_by([(self.rank(one), one) for one in self._ranked])
@@ -186,9 +210,10 @@ class Groups:
 
     def drop(self) -> Iterator[None]:
         """Let all go, a part at a time."""
-        self._groups.clear()  # the list below has them, too
-        while self._ranked:
-            del self._ranked[-10:]
+        self._ranked.clear()  # each lies below, too
+        while self._groups:
+            for _ in range(min(10, len(self._groups))):
+                self._groups.popitem()
             yield
 
     def update(self, gone: Sequence[Keyed], come: Sequence[Keyed], changed: Iterable[Pair]) -> None:
@@ -201,20 +226,19 @@ class Groups:
             if name not in moving:
                 moving[name] = self._groups.get(name) or Group(name, row)
         self._unrank([group for group in moving.values() if group.keys])
-        for name, key, row in leaving:
-            group = moving[name]
-            del group.keys[bisect_left(group.keys, key)]
-            del group.times[bisect_left(group.times, row.time)]
-            group.tally(row, -1)
-        fresh: dict[GroupKey, tuple[list[Key], list[int]]] = {}
-        for name, key, row in coming:
-            keys, times = fresh.setdefault(name, ([], []))
-            keys.append(key)
-            times.append(row.time)
-            moving[name].tally(row, 1)
-        for name, (keys, times) in fresh.items():
-            insert(moving[name].keys, sorted(keys))
-            insert(moving[name].times, sorted(times))
+        gone_of: dict[GroupKey, tuple[list[Key], list[int]]] = {}
+        come_of: dict[GroupKey, tuple[list[Key], list[int]]] = {}
+        for moves, found, by in ((leaving, gone_of, -1), (coming, come_of, 1)):
+            for name, key, row in moves:
+                keys, times = found.setdefault(name, ([], []))
+                keys.append(key)
+                times.append(row.time)
+                moving[name].tally(row, by)
+        for name, group in moving.items():
+            keys_gone, times_gone = gone_of.get(name, ((), ()))
+            keys_come, times_come = come_of.get(name, ((), ()))
+            group.keys = _changed(group.keys, keys_gone, keys_come)
+            group.times = _changed(group.times, times_gone, times_come)
         for old, new in changed:
             group = self._groups[key_of(old)]
             group.tally(old, -1)
