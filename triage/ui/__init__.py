@@ -45,10 +45,11 @@ def run_console(
         remember=remember,
         tour=tour,
     )
-    # Alerts are many objects in no cycle: Python would look through all of them again and again.
-    # It looks at what is new ten thousand at a time, which a key that comes need not notice; at
-    # what is older not less often than usual, since what a screen leaves behind is in cycles.
-    gc.set_threshold(10_000, 10, 10)
+    # Python looks for cycles among what is new in steps so small that no key notices. At all there
+    # is it looks seldom, for that takes a tenth of a second: what is many is in no cycle, and the
+    # rest the console looks for while nobody types. What is loaded by now stays anyway.
+    gc.freeze()
+    gc.set_threshold(5_000, 5, 200)
     # A key that comes while the feed's or a pane's thread computes waits so long for Python's lock.
     sys.setswitchinterval(0.001)
     try:

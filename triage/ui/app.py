@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import threading
@@ -23,7 +24,7 @@ from triage.case.decide import Decisions
 from triage.config import settings_file
 from triage.errors import Problem
 from triage.text import clean
-from triage.ui import keymap, keys, memory, themes
+from triage.ui import keymap, keys, memory, strips, themes
 from triage.ui.bars import KeyBar
 from triage.ui.desk import Desk
 from triage.ui.feed import EngineLike, Feed, News
@@ -47,6 +48,8 @@ _PACE = 0.25  # … with so many seconds between, so that keys need not wait for
 _TAKEN = 5.0  # seconds: who has not taken the news by then has an editor before the console
 _BREATH = 0.01  # seconds between two slices of what it held at first
 _KEEP = 5.0  # seconds between two looks at how the screen is
+_TIDY = 20.0  # seconds between two looks for what is in cycles, if …
+_UNTOUCHED = 2.0  # … nobody has typed for so many
 _THEME_POLL = 0.5  # seconds between two looks at theme files, and at the settings
 
 
@@ -81,6 +84,7 @@ class Console(TypedApp):
     ) -> None:
         self._themes = themes.ThemeFolder(themes_in)
         self._printable = Printable()
+        strips.keep_out_of_cycles()
         super().__init__()
         self.animation_level = "none"
         self.desk = Desk(
@@ -109,6 +113,7 @@ class Console(TypedApp):
         self.set_interval(_THEME_POLL, self._read_themes)
         self.set_interval(_THEME_POLL, self._read_keys)
         self.set_interval(_KEEP, self._keep_look)
+        self.set_interval(_TIDY, self._tidy)
         self.run_worker(self._follow, thread=True, group="feed", name="feed")
 
     def _leave_on_signals(self) -> None:
@@ -117,6 +122,11 @@ class Console(TypedApp):
             return
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
+
+    def _tidy(self) -> None:
+        """Let go what is in cycles, as a screen is that was left; where there is any."""
+        if self.untouched > _UNTOUCHED and gc.get_count()[2]:
+            gc.collect()
 
     def _keep_look(self) -> None:
         """Keep how the screen is, where it is otherwise than last kept."""

@@ -217,7 +217,10 @@ class AlertStore(Sequence[AlertRow]):
         for _slice in made.build(rows):
             yield
             if self._next is not made:
-                return  # something else is wanted by now
+                break
+        if self._next is not made:  # something else is wanted by now
+            yield from made.drop()
+            return
         made.apply([(old, self._rows[alert_id]) for alert_id, old in self._since.items()])
         before = self._now
         if made.groups and before.groups and made.grouping == before.grouping:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from time import monotonic
 
 from textual import events
 from textual.app import App
@@ -31,6 +32,7 @@ class TypedApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self._typed: deque[events.Key | events.Paste] = deque()
+        self._typed_at = monotonic()
         self._marker = 0  # number of the last one
         self.typed_ahead = False  # a key was let in, and is not known to be done with
         self._same = 0  # markers in a row that found nothing changed
@@ -38,12 +40,18 @@ class TypedApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            self._typed_at = monotonic()
             self._typed += self._apart(event)
             if not self.typed_ahead:
                 self.typed_ahead = True
                 await self._go_on()
         else:
             await super().on_event(event)
+
+    @property
+    def untouched(self) -> float:
+        """For how many seconds nobody has typed."""
+        return monotonic() - self._typed_at
 
     def takes_alt(self, key: str) -> bool:
         """Whether a key with alt means something of its own."""

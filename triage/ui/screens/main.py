@@ -113,7 +113,9 @@ class Main(ArrangedList):
                     await asyncio.sleep(_GAP)
                     began = monotonic()
 
-        self.run_worker(do(), exclusive=True, group="arrange")
+        # Not exclusive: what nobody wants any more ends by itself. A worker that Textual cancels is
+        # in a cycle, which would keep all that was arranged until the next look for such.
+        self.run_worker(do(), group="arrange")
         self.tell()
 
     # News -----------------------------------------------------------------------------------------
