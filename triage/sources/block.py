@@ -94,3 +94,13 @@ class Block:
     position: Position
     rejects: tuple[Reject, ...] = ()  # places where no record could be cut out
     gaps: tuple[str, ...] = field(default=())  # what was lost, in words ("… was truncated …")
+
+    def text(self) -> bytes | None:
+        """All records with a line end between them; None where that is no UTF-8."""
+        records = b"\n".join(self.records)
+        if not records.isascii():
+            try:
+                records.decode()
+            except UnicodeDecodeError:
+                return None
+        return records

@@ -144,13 +144,8 @@ class Glance:
         """Whether records of a block can be looked at; else all have to be decoded whole."""
         if block.format not in _FORMATS or not self._able:
             return False
-        records = b"\n".join(block.records)
-        if not records.isascii():
-            try:
-                records.decode()  # what is skipped is not looked at
-            except UnicodeDecodeError:
-                return False
-        return not (self._dotted(records) or self._escaped(records))
+        records = block.text()  # msgspec does not look at what it skips
+        return records is not None and not (self._dotted(records) or self._escaped(records))
 
     def look(self, record: bytes) -> Seen | None:
         """A record of such a block; None where it has to be decoded whole."""
@@ -243,24 +238,23 @@ class Glance:
 
     def several(self, names: Sequence[str]) -> Reader:
         """What reads some fields as a tuple."""
-        code: list[str] = []
-        space: dict[str, Any] = {}
-        for at, name in enumerate(names):
-            space[f"r{at}"] = self.readers[name]
-            code.append(f"v{at} = {'0' if name in one_form.SETTLED else self._place(name)}")
-            code.append(f"if v{at}.__class__ is not str: v{at} = r{at}(seen)")
-        return _written(code, f"({' '.join(f'v{at},' for at in range(len(names)))})", space)
+        return self._one_by_one(names, "{}", "(" + "v{}, " * len(names) + ")")
 
     def joined(self, names: Sequence[str]) -> Reader:
         """What reads the texts of several fields as one, with a NUL between them."""
+        together = "\\0".join(["{{v{}}}"] * len(names))
+        return self._one_by_one(names, "text({})", f'f"{together}"')
+
+    def _one_by_one(self, names: Sequence[str], made: str, result: str) -> Reader:
+        """What reads some fields into variables, v0 and so on: a text without a call, anything
+        else as ``made`` of what its reader gives. ``result`` has a place for each."""
         code: list[str] = []
         space: dict[str, Any] = {"text": _text}
         for at, name in enumerate(names):
             space[f"r{at}"] = self.readers[name]
             code.append(f"v{at} = {'0' if name in one_form.SETTLED else self._place(name)}")
-            code.append(f"if v{at}.__class__ is not str: v{at} = text(r{at}(seen))")
-        parts = "\\0".join(f"{{v{at}}}" for at in range(len(names)))
-        return _written(code, f'f"{parts}"', space)
+            code.append(f"if v{at}.__class__ is not str: v{at} = {made.format(f'r{at}(seen)')}")
+        return _written(code, result.format(*range(len(names))), space)
 
     def _place(self, name: str) -> str:
         """The code that gives a field as it is written."""
